@@ -8,6 +8,10 @@ type Change struct {
 	Node Node // if Gone, only ID counts
 	Gone bool
 	Seen Seen // this machine's memory; never part of an entry, never sent
+
+	// Was is a stale node (see [Journal.Renumber]) that this one takes over,
+	// with all that is beneath it. Only for Record; never sent.
+	Was NodeID
 }
 
 // Seen is what this machine's disk said about a node when its state was found

@@ -15,6 +15,11 @@ type NodeID int64
 // Root is the tree's top directory; its Parent is zero and its Name is empty.
 const Root NodeID = 1
 
+// Parked is the Parent of a node that a city knows but has not placed in the
+// tree: it made way for another and its new place has not come yet. Its name is
+// then for the city to choose, unique among the parked.
+const Parked NodeID = 0
+
 // Kind says what a node is. Zero is no kind.
 type Kind uint8
 

@@ -1,0 +1,68 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// Verdict says what can be done with a reader's position.
+type Verdict uint8
+
+// The verdicts. Only Resumable lets the reader follow from its position.
+const (
+	Resumable Verdict = iota + 1
+	Empty             // the reader has no position
+	OtherEpoch
+	Compacted     // the entries after it are gone
+	DigestDiffers // same number, other history: one side was rolled back
+	Ahead         // the reader knows more than this journal: it was rolled back
+)
+
+// String is the reason that people see.
+func (v Verdict) String() string {
+	names := [...]string{"", "resumable", "no position yet", "the journal has another epoch", "the position is compacted",
+		"the histories differ", "the position is ahead of the journal"}
+	if int(v) < len(names) {
+		return names[v]
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// Check holds a reader's position against this journal.
+func (j *Journal) Check(ctx context.Context, pos Position) (v Verdict, err error) {
+	err = j.snapshot(ctx, func(tx *sql.Tx, h head) error {
+		v, err = checkIn(ctx, tx, h, pos)
+		return err
+	})
+	return v, err
+}
+
+func checkIn(ctx context.Context, tx *sql.Tx, h head, pos Position) (Verdict, error) {
+	switch {
+	case pos.Epoch.IsZero():
+		return Empty, nil
+	case pos.Epoch != h.pos.Epoch:
+		return OtherEpoch, nil
+	case pos.Seq > h.pos.Seq:
+		return Ahead, nil
+	case pos.Seq < h.floor:
+		return Compacted, nil
+	case pos.Seq == h.pos.Seq && pos.Digest == h.pos.Digest, pos.Seq == 0:
+		return Resumable, nil
+	}
+	var digest []byte
+	err := tx.QueryRowContext(ctx, "SELECT digest FROM entries WHERE seq = ?", int64(pos.Seq)).Scan(&digest)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && pos.Seq == h.floor:
+		return Compacted, nil
+	case errors.Is(err, sql.ErrNoRows):
+		return DigestDiffers, nil
+	case err != nil:
+		return 0, wrap("check position", err)
+	case string(digest) != string(pos.Digest[:]):
+		return DigestDiffers, nil
+	}
+	return Resumable, nil
+}

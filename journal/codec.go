@@ -1,0 +1,192 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The blobs in the tables: a format byte, then varints and length-prefixed
+// bytes. The state's form is also what a tree digest hashes, so it is frozen:
+// another form needs another format byte and another stream version.
+const (
+	stateFormat = 1
+	seenFormat  = 1
+)
+
+var errShort = errors.New("blob ends early")
+
+// appendState writes everything of n but its id, parent and name.
+func appendState(b []byte, n *Node) []byte {
+	b = append(b, stateFormat, byte(n.Kind))
+	b = binary.AppendUvarint(b, uint64(n.Mode))
+	b = binary.AppendUvarint(b, uint64(n.UID))
+	b = binary.AppendUvarint(b, uint64(n.GID))
+	b = appendTime(b, n.MTime)
+	switch n.Kind {
+	case File:
+		b = binary.AppendUvarint(b, n.Body.Generation)
+		b = binary.AppendUvarint(b, uint64(n.Body.Size))
+		b = append(b, n.Body.Digest[:]...)
+		b = binary.AppendVarint(b, int64(n.Link))
+	case Symlink:
+		b = appendBytes(b, n.Target)
+	}
+	b = binary.AppendUvarint(b, uint64(len(n.Xattrs)))
+	for _, x := range n.Xattrs {
+		b = appendBytes(b, x.Name)
+		b = appendBytes(b, string(x.Value))
+	}
+	return b
+}
+
+func decodeState(blob []byte, n *Node) error {
+	d := decoder{b: blob}
+	if f := d.byte(); f != stateFormat && d.err == nil {
+		return fmt.Errorf("decode state: unknown format %d", f)
+	}
+	n.Kind = Kind(d.byte())
+	n.Mode, n.UID, n.GID = uint32(d.uvarint()), uint32(d.uvarint()), uint32(d.uvarint())
+	n.MTime = d.time()
+	switch n.Kind {
+	case File:
+		n.Body.Generation = d.uvarint()
+		n.Body.Size = int64(d.uvarint())
+		copy(n.Body.Digest[:], d.take(len(n.Body.Digest)))
+		n.Link = NodeID(d.varint())
+	case Symlink:
+		n.Target = string(d.bytes())
+	}
+	for i := d.uvarint(); i > 0 && d.err == nil; i-- {
+		name := string(d.bytes())
+		n.Xattrs = append(n.Xattrs, Xattr{name, append([]byte(nil), d.bytes()...)})
+	}
+	if d.err != nil {
+		return fmt.Errorf("decode state: %w", d.err)
+	}
+	return nil
+}
+
+// appendSeen writes s without its inode, which is a column, and without the
+// hash state, which has a table.
+func appendSeen(b []byte, s *Seen) []byte {
+	flags := byte(0)
+	if s.Racy {
+		flags = 1
+	}
+	b = append(b, seenFormat, flags, byte(s.Lacks))
+	b = binary.AppendUvarint(b, s.Dev)
+	b = appendTime(appendTime(appendTime(b, s.BTime), s.CTime), s.MTime)
+	return binary.AppendUvarint(b, uint64(s.Size))
+}
+
+func decodeSeen(blob []byte, s *Seen) error {
+	if len(blob) == 0 {
+		return nil
+	}
+	d := decoder{b: blob}
+	if f := d.byte(); f != seenFormat && d.err == nil {
+		return fmt.Errorf("decode seen: unknown format %d", f)
+	}
+	s.Racy = d.byte() == 1
+	s.Lacks = Lack(d.byte())
+	s.Dev = d.uvarint()
+	s.BTime, s.CTime, s.MTime = d.time(), d.time(), d.time()
+	s.Size = int64(d.uvarint())
+	if d.err != nil {
+		return fmt.Errorf("decode seen: %w", d.err)
+	}
+	return nil
+}
+
+func appendNote(b []byte, n *Note) []byte {
+	since := int64(0)
+	if !n.Since.IsZero() {
+		since = n.Since.UnixNano()
+	}
+	b = append(b, stateFormat, byte(n.Kind))
+	b = binary.AppendVarint(b, since)
+	return appendBytes(b, n.Text)
+}
+
+func decodeNote(blob []byte) (*Note, error) {
+	d := decoder{b: blob}
+	if f := d.byte(); f != stateFormat && d.err == nil {
+		return nil, fmt.Errorf("decode note: unknown format %d", f)
+	}
+	n := &Note{Kind: NoteKind(d.byte())}
+	if since := d.varint(); since != 0 {
+		n.Since = time.Unix(0, since).UTC()
+	}
+	n.Text = string(d.bytes())
+	if d.err != nil {
+		return nil, fmt.Errorf("decode note: %w", d.err)
+	}
+	return n, nil
+}
+
+func appendTime(b []byte, t Time) []byte {
+	return binary.AppendUvarint(binary.AppendVarint(b, t.Sec), uint64(t.Nsec))
+}
+
+func appendBytes(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// decoder reads a blob; after the first error everything is zero.
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func (d *decoder) take(n int) []byte {
+	if n < 0 || n > len(d.b) {
+		d.b, d.err = nil, errShort
+		return nil
+	}
+	head := d.b[:n]
+	d.b = d.b[n:]
+	return head
+}
+
+func (d *decoder) byte() byte {
+	if p := d.take(1); p != nil {
+		return p[0]
+	}
+	return 0
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.b, d.err = nil, errShort
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.b, d.err = nil, errShort
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) bytes() []byte {
+	n := d.uvarint()
+	if n > uint64(len(d.b)) {
+		d.b, d.err = nil, errShort
+		return nil
+	}
+	return d.take(int(n))
+}
+
+func (d *decoder) time() Time {
+	sec := d.varint()
+	return Time{sec, int32(d.uvarint())}
+}

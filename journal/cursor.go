@@ -1,0 +1,127 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// ErrOtherEpoch ends a cursor: the journal it reads has begun a new life.
+var ErrOtherEpoch = errors.New("the journal has begun another epoch")
+
+// Chunk is a part of what a cursor reads, complete in itself: every node's
+// parent is in it, in an earlier chunk, or was there before.
+type Chunk struct {
+	Entries  []Entry  // absences included; notes too
+	Position Position // the reader's position once it has applied the chunk; zero while there is none
+	Done     bool     // nothing more for now; wait for the head to move past Position.Seq
+}
+
+// Cursor reads a journal from a point to its head and then on, a chunk a call.
+// It is the whole of what a subscriber costs. Not for use by several at once.
+type Cursor struct {
+	j     *Journal
+	scope Scope
+	step  func(context.Context, *reading, int) error
+
+	epoch  Epoch
+	since  Seq    // following: everything up to it is delivered
+	lastID NodeID // reading all: ids up to it are delivered
+	base   Position
+
+	early   map[NodeID]Seq // delivered ahead of their turn: parents
+	subtree []NodeID       // directories that came into scope, to be listed
+	after   string         // name reached in the last of subtree
+}
+
+// Follow reads on from since: each changed node once, in its newest state,
+// parents before children, so it is both the catch-up and the live stream.
+// Next fails with [*CompactedError] if since is beneath the floor. With subDirs
+// only those; what leaves them is told as gone, what enters is told whole.
+func (j *Journal) Follow(since Seq, subDirs []string) *Cursor {
+	c := &Cursor{j: j, scope: NewScope(subDirs), epoch: j.Position().Epoch, since: since, early: map[NodeID]Seq{}}
+	c.step = c.follow
+	return c
+}
+
+// All reads every live node once, parents before children. The last chunk has
+// Done and the position to Follow from; what changed meanwhile is told there.
+func (j *Journal) All(subDirs []string) *Cursor {
+	c := &Cursor{j: j, scope: NewScope(subDirs), epoch: j.Position().Epoch, early: map[NodeID]Seq{}}
+	c.step = c.all
+	return c
+}
+
+// Next reads up to about limit nodes, and the parents they need. It never
+// waits: an empty chunk with Done means the head is reached.
+func (c *Cursor) Next(ctx context.Context, limit int) (Chunk, error) {
+	var chunk Chunk
+	err := c.j.snapshot(ctx, func(tx *sql.Tx, h head) error {
+		if h.pos.Epoch != c.epoch {
+			return ErrOtherEpoch
+		}
+		r := &reading{q: tx, head: h, chunk: &chunk, dirs: map[NodeID]*place{}}
+		return c.step(ctx, r, limit)
+	})
+	if err != nil {
+		return Chunk{}, fmt.Errorf("read journal: %w", err)
+	}
+	return chunk, nil
+}
+
+// all walks by id, so that no node can slip from an unread place to a read one.
+func (c *Cursor) all(ctx context.Context, r *reading, limit int) error {
+	if c.base.IsZero() {
+		c.base = r.head.pos
+	}
+	found, err := selectStored(ctx, r.q, "id > ? AND gone = 0 ORDER BY id LIMIT ?", int64(c.lastID), limit)
+	if err != nil {
+		return err
+	}
+	for _, s := range found {
+		c.lastID = s.Node.ID
+		if _, told := c.early[s.Node.ID]; told {
+			delete(c.early, s.Node.ID)
+			continue
+		}
+		if err := c.tell(ctx, r, s, func(p *place) bool { return p.row.Node.ID > s.Node.ID }); err != nil {
+			return err
+		}
+	}
+	if len(found) < limit {
+		r.chunk.Done, r.chunk.Position = true, c.base
+	}
+	return nil
+}
+
+// tell adds a live node to the chunk, after those of its parents that are yet to come.
+func (c *Cursor) tell(ctx context.Context, r *reading, s Stored, later func(*place) bool) error {
+	path, ok, err := r.path(ctx, s.Node)
+	if err != nil || !ok || !c.scope.Has(path) {
+		return err
+	}
+	if s.Node.ID != Root {
+		if err := c.tellParent(ctx, r, s.Node.Parent, later); err != nil {
+			return err
+		}
+	}
+	return r.add(ctx, s, path)
+}
+
+func (c *Cursor) tellParent(ctx context.Context, r *reading, id NodeID, later func(*place) bool) error {
+	p, err := r.dir(ctx, id)
+	if err != nil || !p.alive || !later(p) {
+		return err
+	}
+	if _, told := c.early[id]; told {
+		return nil
+	}
+	c.early[id] = p.row.Seq
+	if id != Root {
+		if err := c.tellParent(ctx, r, p.row.Node.Parent, later); err != nil {
+			return err
+		}
+	}
+	return r.add(ctx, p.row, p.path)
+}

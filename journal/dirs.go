@@ -1,0 +1,128 @@
+package journal
+
+import (
+	"fmt"
+	"strings"
+)
+
+// dirs are the directory rows that a transaction climbs through. A directory
+// whose parent is Parked ends a climb: it is the root, or detached for now, or gone.
+type dirs map[NodeID]*dirRow
+
+type dirRow struct {
+	parent NodeID
+	name   string
+	self   Sum // its own part; zero while it is not placed
+	sum    Sum // all beneath
+	gone   bool
+	dirty  bool
+}
+
+// So many rows are kept between transactions; beyond it the cache starts anew.
+const maxDirs = 4096
+
+func (d *dirs) trim() {
+	if len(*d) > maxDirs {
+		*d = nil
+	}
+}
+
+// dir returns a directory's row, from memory or from the table.
+func (t *tx) dir(id NodeID) (*dirRow, error) {
+	if d := t.dirs[id]; d != nil {
+		return d, nil
+	}
+	s, ok, err := t.load(id)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: there is no directory %d", ErrOrphan, id)
+	}
+	d := &dirRow{parent: s.Node.Parent, name: s.Node.Name, sum: s.Beneath, gone: s.Gone || s.Node.Kind != Dir}
+	if !d.gone {
+		d.self = SumOf(&s.Node)
+	}
+	t.keepDir(id, d)
+	return d, nil
+}
+
+func (t *tx) keepDir(id NodeID, d *dirRow) {
+	if t.dirs == nil {
+		t.dirs = dirs{}
+	}
+	t.dirs[id] = d
+}
+
+// spread adds a part to every directory from parent up. It is immediate, so
+// the order in which nodes are detached and attached does not matter.
+func (t *tx) spread(parent NodeID, part Sum, add bool) error {
+	for hops := 0; parent != Parked; hops++ {
+		d, err := t.dir(parent)
+		switch {
+		case err != nil:
+			return err
+		case hops > maxDepth:
+			return fmt.Errorf("%w: directory %d is beneath itself", ErrInvalid, parent)
+		case d.gone:
+			return nil
+		}
+		if add {
+			d.sum = d.sum.Plus(part)
+		} else {
+			d.sum = d.sum.Minus(part)
+		}
+		d.dirty = true
+		parent = d.parent
+	}
+	return nil
+}
+
+// A climb longer than this is a circle: the kernel itself cannot reach a path of so
+// many components without as many steps.
+const maxDepth = 100_000
+
+// placed climbs to the root: its path, and whether it gets there.
+func (t *tx) placed(parent NodeID, name string) (path string, ok bool, err error) {
+	names := []string{name}
+	for hops := 0; parent != Root; hops++ {
+		if parent == Parked || hops > maxDepth {
+			return "", false, nil
+		}
+		d, err := t.dir(parent)
+		if err != nil {
+			return "", false, err
+		}
+		if d.gone {
+			return "", false, nil
+		}
+		names = append(names, d.name)
+		parent = d.parent
+	}
+	for i, j := 0, len(names)-1; i < j; i, j = i+1, j-1 {
+		names[i], names[j] = names[j], names[i]
+	}
+	return strings.Join(names, "/"), true, nil
+}
+
+// treeDigest is the sum over every placed node, the root included.
+func (t *tx) treeDigest() (Digest, error) {
+	root, err := t.dir(Root)
+	if err != nil {
+		return Digest{}, err
+	}
+	return root.self.Plus(root.sum).Digest, nil
+}
+
+func (t *tx) saveSums() error {
+	for id, d := range t.dirs {
+		if !d.dirty {
+			continue
+		}
+		if _, err := t.stmts.sum.Exec(appendSum(nil, d.sum), int64(id)); err != nil {
+			return wrap("save sums", err)
+		}
+		d.dirty = false
+	}
+	return nil
+}

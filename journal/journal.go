@@ -1,0 +1,212 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Config says which file, in which role, and how much of the log to keep.
+type Config struct {
+	Path      string        // the SQLite file; its folder exists
+	Role      Role          // an existing file must have the same
+	KeepAge   time.Duration // entries older than this are compacted; zero: [DefaultKeepAge]
+	KeepCount int64         // so many newest entries stay at most; zero: [DefaultKeepCount]
+	Log       zerolog.Logger
+}
+
+// What is kept of the log when Config does not say.
+const (
+	DefaultKeepAge   = 7 * 24 * time.Hour
+	DefaultKeepCount = 1_000_000
+)
+
+// Journal is one open journal. All methods may be called at once.
+type Journal struct {
+	cfg     Config
+	lock    *lock
+	readers *sql.DB
+	writer  *writer // nil when read-only
+	nextID  atomic.Int64
+
+	mu      sync.Mutex
+	head    head
+	moved   chan struct{} // closed and renewed when head moves
+	closed  bool
+	started head // as it was found by Open
+}
+
+// Open opens or creates the journal. A damaged file is moved aside, never
+// served: the new one has a new epoch, so cities compare instead of resuming.
+// If another process has it, the error is an [*InUseError].
+func Open(cfg Config) (*Journal, error) {
+	if cfg.KeepAge == 0 {
+		cfg.KeepAge = DefaultKeepAge
+	}
+	if cfg.KeepCount == 0 {
+		cfg.KeepCount = DefaultKeepCount
+	}
+	l, err := takeLock(cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	j, err := open(cfg)
+	if errors.Is(err, errCorrupt) {
+		if err = moveAside(cfg); err == nil {
+			j, err = open(cfg)
+		}
+	}
+	if err != nil {
+		l.release()
+		return nil, fmt.Errorf("open journal %s: %w", cfg.Path, err)
+	}
+	j.lock = l
+	return j, nil
+}
+
+func open(cfg Config) (*Journal, error) {
+	w, h, err := openWriterLoop(cfg)
+	if err != nil {
+		return nil, err
+	}
+	readers, err := openReader(cfg.Path)
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	j := &Journal{cfg: cfg, readers: readers, writer: w, head: h, started: h, moved: make(chan struct{})}
+	j.nextID.Store(int64(h.nextID))
+	w.start(j)
+	return j, nil
+}
+
+// OpenReadOnly opens a journal beside the process that writes it. Only reading
+// methods work on it; they see what was committed when they were called.
+func OpenReadOnly(path string) (*Journal, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	readers, err := openReader(path)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{cfg: Config{Path: path}, readers: readers, moved: make(chan struct{})}
+	if j.head, err = scanHead(readers.QueryRow(selectHead)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, err), readers.Close())
+	}
+	j.started = j.head
+	return j, nil
+}
+
+// moveAside keeps a damaged journal for a person to look at.
+func moveAside(cfg Config) error {
+	stamp := time.Now().UTC().Format("20060102T150405.000000000")
+	cfg.Log.Error().Str("path", cfg.Path).Msg("journal is damaged: moved aside, starting a new epoch")
+	for _, suffix := range []string{"-wal", "-shm", ""} {
+		err := os.Rename(cfg.Path+suffix, cfg.Path+".damaged-"+stamp+suffix)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("move damaged journal aside: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close flushes what was accepted, and gives the file back. Twice is safe.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return nil
+	}
+	j.closed = true
+	close(j.moved)
+	j.mu.Unlock()
+	var errs []error
+	if j.writer != nil {
+		errs = append(errs, j.writer.stop())
+	}
+	errs = append(errs, j.readers.Close())
+	if j.lock != nil {
+		errs = append(errs, j.lock.release())
+	}
+	return errors.Join(errs...)
+}
+
+// Position is where the journal's head is. On a city the digest is the one that
+// the capitol remembers for that Seq; what the city itself holds is in
+// [Journal.ScopeDigest]. It costs nothing.
+func (j *Journal) Position() Position {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.head.pos
+}
+
+// NewID reserves a number that was never used in this epoch: for a node, a
+// hard-link group or a generation. It is durable with the first Append that uses it
+// or any later number.
+func (j *Journal) NewID() NodeID { return NodeID(j.nextID.Add(1) - 1) }
+
+// Wait returns nil once the head is behind after no longer, that is once its Seq is
+// larger; ErrClosed or ctx's error otherwise.
+func (j *Journal) Wait(ctx context.Context, after Seq) error {
+	for {
+		j.mu.Lock()
+		seq, moved, closed := j.head.pos.Seq, j.moved, j.closed
+		j.mu.Unlock()
+		switch {
+		case closed:
+			return ErrClosed
+		case seq > after:
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// publish makes a committed head visible and wakes the waiters.
+func (j *Journal) publish(h head) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed || h.pos == j.head.pos {
+		j.head = h
+		return
+	}
+	j.head = h
+	close(j.moved)
+	j.moved = make(chan struct{})
+}
+
+// Stats are figures for people; what they cost does not grow with the tree.
+type Stats struct {
+	Role     Role
+	Position Position
+	Floor    Seq       // entries up to and including it are compacted
+	Nodes    int64     // live, the root included
+	Bytes    int64     // of all files together
+	Existed  bool      // the file held entries when it was opened
+	LastSeen time.Time // of the last commit before it was opened
+}
+
+// Stats reads the figures.
+func (j *Journal) Stats(ctx context.Context) (Stats, error) {
+	j.mu.Lock()
+	h, started := j.head, j.started
+	j.mu.Unlock()
+	s := Stats{Role: h.role, Position: h.pos, Floor: h.floor, Existed: started.pos.Seq > 0, LastSeen: started.touched}
+	root, err := j.Node(ctx, Root)
+	if errors.Is(err, ErrNotFound) {
+		return s, nil
+	}
+	s.Nodes, s.Bytes = root.Beneath.Nodes+1, root.Beneath.Bytes
+	return s, err
+}

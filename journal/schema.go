@@ -1,0 +1,157 @@
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"time"
+)
+
+// schemaVersion is kept in SQLite's user_version. A higher one in the file is
+// refused with [ErrNewer]; a lower one is brought forward by a step a version.
+const schemaVersion = 1
+
+// The tables. Names and paths are bytes, so BLOB.
+//
+// nodes.gone is 0 for a live node and 1 for a tombstone (kept until the entry
+// that made it is compacted); inside one transaction 2 marks a row whose name
+// is about to change, so that two names can swap under the unique index.
+// nodes.sum is a directory's Beneath; nodes.key starts the content's digest.
+const schema = `
+CREATE TABLE head (
+	one      INTEGER PRIMARY KEY CHECK (one = 1),
+	role     INTEGER NOT NULL,
+	epoch    BLOB NOT NULL,
+	seq      INTEGER NOT NULL,
+	digest   BLOB NOT NULL,
+	next_id  INTEGER NOT NULL,
+	floor    INTEGER NOT NULL,
+	clean    INTEGER NOT NULL,
+	touched  INTEGER NOT NULL
+);
+CREATE TABLE nodes (
+	id        INTEGER PRIMARY KEY,
+	parent    INTEGER NOT NULL,
+	name      BLOB NOT NULL,
+	gone      INTEGER NOT NULL,
+	seq       INTEGER NOT NULL,
+	body_seq  INTEGER NOT NULL,
+	place_seq INTEGER NOT NULL,
+	state     BLOB NOT NULL,
+	ino       INTEGER NOT NULL,
+	seen      BLOB NOT NULL,
+	link      INTEGER NOT NULL,
+	key       INTEGER NOT NULL,
+	sum       BLOB
+);
+CREATE UNIQUE INDEX nodes_name ON nodes (parent, name) WHERE gone = 0;
+CREATE INDEX nodes_link ON nodes (link) WHERE link != 0;
+CREATE INDEX nodes_gone ON nodes (seq) WHERE gone = 1;
+CREATE TABLE hashes (
+	node  INTEGER PRIMARY KEY,
+	state BLOB NOT NULL,
+	tail  INTEGER NOT NULL
+);
+CREATE TABLE entries (
+	seq    INTEGER PRIMARY KEY,
+	time   INTEGER NOT NULL,
+	node   INTEGER NOT NULL,
+	gone   INTEGER NOT NULL,
+	parent INTEGER NOT NULL,
+	name   BLOB NOT NULL,
+	path   BLOB NOT NULL,
+	state  BLOB NOT NULL,
+	note   BLOB,
+	digest BLOB NOT NULL
+);
+CREATE TABLE purge (dir INTEGER PRIMARY KEY);
+`
+
+// A capitol finds moved nodes by inode, a city finds content by digest; the
+// other's index would cost inserts for nothing.
+var roleIndex = [...]string{
+	Capitol: `CREATE INDEX nodes_ino ON nodes (ino) WHERE gone = 0`,
+	City:    `CREATE INDEX nodes_key ON nodes (key) WHERE gone = 0 AND key != 0`,
+}
+
+// The writer keeps a larger page cache than a reader: it descends the index of
+// names for every change. Both are kibibytes, small enough that capitol and
+// city together stay in tens of megabytes.
+const (
+	writerCacheKiB = 4096
+	readerCacheKiB = 1024
+	// Pages of 4 KiB after which SQLite moves the WAL into the database.
+	checkpointPages = 2000
+	walLimit        = 64 << 20
+)
+
+func dsn(path, params string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_busy_timeout=5000&_mutex=no&" + params
+}
+
+func openWriter(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite3", dsn(path, fmt.Sprintf("_journal_mode=WAL&_synchronous=FULL&_cache_size=-%d", writerCacheKiB)))
+	if err != nil {
+		return nil, wrap("open writer", err)
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func openReader(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite3", dsn(path, fmt.Sprintf("mode=ro&_query_only=1&_cache_size=-%d", readerCacheKiB)))
+	if err != nil {
+		return nil, wrap("open reader", err)
+	}
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(2)
+	db.SetConnMaxIdleTime(30 * time.Second)
+	return db, nil
+}
+
+// prepareFile makes the tables in a new file, and checks and repairs an
+// old one's version. It runs in one transaction: a crash leaves the file as it was.
+func prepareFile(ctx context.Context, conn *sql.Conn, role Role) error {
+	for _, pragma := range []string{
+		"PRAGMA auto_vacuum=INCREMENTAL", // counts only before the first table
+		fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", checkpointPages),
+		fmt.Sprintf("PRAGMA journal_size_limit=%d", walLimit),
+	} {
+		if _, err := conn.ExecContext(ctx, pragma); err != nil {
+			return wrap(pragma, err)
+		}
+	}
+	var version int
+	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return wrap("read version", err)
+	}
+	switch {
+	case version > schemaVersion:
+		return fmt.Errorf("%w: version %d, this program knows %d", ErrNewer, version, schemaVersion)
+	case version == 0:
+		return createTables(ctx, conn, role)
+	}
+	return nil
+}
+
+func createTables(ctx context.Context, conn *sql.Conn, role Role) error {
+	script := "BEGIN IMMEDIATE;" + schema + roleIndex[role] + fmt.Sprintf("; PRAGMA user_version=%d;", schemaVersion)
+	if _, err := conn.ExecContext(ctx, script); err != nil {
+		conn.ExecContext(ctx, "ROLLBACK")
+		return wrap("create tables", err)
+	}
+	var epoch Epoch
+	if role == Capitol {
+		rand.Read(epoch[:])
+	}
+	_, err := conn.ExecContext(ctx, `INSERT INTO head VALUES (1, ?, ?, 0, ?, ?, 0, 1, ?)`,
+		role, epoch[:], make([]byte, len(Digest{})), int64(Root)+1, time.Now().UnixNano())
+	if err != nil {
+		conn.ExecContext(ctx, "ROLLBACK")
+		return wrap("create head", err)
+	}
+	_, err = conn.ExecContext(ctx, "COMMIT")
+	return wrap("create tables", err)
+}
