@@ -105,7 +105,7 @@ func (c *class) parseNamed(s string) (int, error) {
 	if member == nil {
 		return 0, errClassName
 	}
-	for b := range 128 { // git's classes are those of ASCII, whatever the locale
+	for b := range 256 {
 		if member(byte(b)) {
 			c.add(byte(b))
 		}

@@ -1,17 +1,6 @@
 package ignore
 
-import (
-	"errors"
-	"strings"
-)
-
-// Why a pattern can not match anything.
-var (
-	errEmptyName = errors.New("an empty name between slashes")
-	errBackslash = errors.New("a backslash at the end")
-	errUnclosed  = errors.New("a [ without its ]")
-	errClassName = errors.New("an unknown [:class:]")
-)
+import "strings"
 
 // token matches one byte, or for star any number of them.
 type token struct {

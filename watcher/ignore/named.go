@@ -1,7 +1,7 @@
 package ignore
 
 // named is the test for membership in a POSIX class; nil if there is no class
-// of that name. It is asked for ASCII only.
+// of that name. As in git the classes are those of ASCII, whatever the locale.
 func named(name string) func(byte) bool {
 	switch name {
 	case "alnum":

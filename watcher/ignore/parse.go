@@ -48,11 +48,12 @@ func (r *Rules) addLine(source string, number int, line string) error {
 	}
 	rule, body := cut(line)
 	rule.Source, rule.Line = source, number
+	compiled, _ := compile(body) // as git: malformed patterns match nothing; see Doubts
 	r.rules = append(r.rules, rule)
 	r.matchers = append(r.matchers, matcher{
 		negated: rule.Negated,
 		dirOnly: rule.DirOnly,
-		pattern: compile(body),
+		pattern: compiled,
 	})
 	return nil
 }

@@ -46,20 +46,21 @@ func (p *pattern) match(path, base string) bool {
 }
 
 // compile reads a body: no '!' before it and no '/' that marks directories
-// after it. A slash anywhere ties it to the root, else it speaks of names.
-func compile(body string) pattern {
+// after it. A slash anywhere ties it to the root, else it speaks of names. With
+// an error, which is a [malformed], the pattern is the one that never matches.
+func compile(body string) (pattern, error) {
 	if !strings.Contains(body, "/") {
 		g, err := compileName(body)
 		if err != nil {
-			return pattern{shape: never}
+			return pattern{shape: never}, err
 		}
-		return ofName(g)
+		return ofName(g), nil
 	}
 	parts, err := compilePath(strings.TrimPrefix(body, "/"))
 	if err != nil {
-		return pattern{shape: never}
+		return pattern{shape: never}, err
 	}
-	return ofPath(parts)
+	return ofPath(parts), nil
 }
 
 func ofName(g glob) pattern {
