@@ -1,0 +1,167 @@
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// Subscriber takes what a capitol sends. One goroutine calls it, in the order
+// of the stream. Its errors end the connection, which is tried again later,
+// unless they have a method Permanent() bool that says true: those end Run.
+type Subscriber interface {
+	// Position is what to resume from, and whether there is content on disk
+	// that a full comparison could adopt (then small files do not travel unasked).
+	Position(ctx context.Context) (journal.Position, bool, error)
+	// Begin tells how the city will be brought up to date.
+	Begin(ctx context.Context, w Welcome) error
+	// Apply makes a batch true, durably.
+	Apply(ctx context.Context, b Batch) error
+	// Heartbeat compares; [ErrDiffers] makes the client ask for a full comparison.
+	Heartbeat(ctx context.Context, b Beat) error
+}
+
+// ClientConfig says which tree to follow, and how to get there.
+type ClientConfig struct {
+	URL      string // ws(s)://HOST:PORT/NAME; http(s) means the same
+	Token    string
+	TLS      *tls.Config
+	Insecure bool // send the token over plain ws to another machine
+	SubDirs  []string
+	City     string // a name for people
+	// Dial replaces the network; nil is TCP. Proxies of the environment are
+	// honoured either way.
+	Dial      func(ctx context.Context, network, addr string) (net.Conn, error)
+	Heartbeat time.Duration // zero: 15 s
+	Window    int64         // bytes of batches that may wait for the disk; zero: 8 MiB
+	Retry     Retry
+	Limit     *rate.Limiter // of bytes read; nil: none
+	OnState   func(State)   // called from Run at every change; must not block
+	Log       zerolog.Logger
+}
+
+// Retry bounds the waits between attempts, which double from First to Most and
+// are spread at random over their whole length.
+type Retry struct {
+	First time.Duration // zero: 100 ms
+	Most  time.Duration // zero: 30 s
+}
+
+// Client is a city's end of a highway.
+type Client struct {
+	cfg   ClientConfig
+	url   *url.URL // of the stream
+	tree  string
+	codec *codec
+
+	mu      sync.Mutex
+	session *session // while connected
+	state   State
+}
+
+// NewClient checks the configuration; Run connects.
+func NewClient(cfg ClientConfig) (*Client, error) {
+	u, tree, err := streamURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckTarget(u, cfg.Token != "", cfg.Insecure); err != nil {
+		return nil, err
+	}
+	if len(cfg.SubDirs) > MaxSubDirs {
+		return nil, fmt.Errorf("%d sub_dirs are too many: want at most %d", len(cfg.SubDirs), MaxSubDirs)
+	}
+	if err := checkSubDirs(cfg.SubDirs); err != nil {
+		return nil, err
+	}
+	cfg.Heartbeat = orDefault(cfg.Heartbeat, defaultHeartbeat)
+	cfg.Window = orDefault(cfg.Window, defaultWindow)
+	cfg.Retry.First = orDefault(cfg.Retry.First, 100*time.Millisecond)
+	cfg.Retry.Most = orDefault(cfg.Retry.Most, 30*time.Second)
+	if cfg.Heartbeat < time.Millisecond || cfg.Heartbeat > maxHeartbeat || cfg.Window < MinWindow || cfg.Window > MaxWindow {
+		return nil, fmt.Errorf("heartbeat %v or window %d out of range", cfg.Heartbeat, cfg.Window)
+	}
+	c, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
+	return &Client{cfg: cfg, url: u, tree: tree, codec: c, state: State{Phase: Connecting, Since: time.Now()}}, nil
+}
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// streamURL turns what people type into the request: the last part of the path
+// names the tree, what is before it belongs to a proxy on the way.
+func streamURL(text string) (*url.URL, string, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, "", fmt.Errorf("parse URL: %w", err)
+	}
+	switch u.Scheme {
+	case "http":
+		u.Scheme = "ws"
+	case "https":
+		u.Scheme = "wss"
+	case "ws", "wss":
+	default:
+		return nil, "", &HintError{fmt.Errorf("URL %s: scheme %q", Display(text), u.Scheme), "write ws://HOST:PORT/NAME or wss://HOST:PORT/NAME"}
+	}
+	before, tree := path.Split(strings.TrimSuffix(u.Path, "/"))
+	if u.Host == "" || tree == "" || !journal.ValidName(tree) || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, "", &HintError{fmt.Errorf("URL %s names no tree", Display(u.Redacted())), "write ws://HOST:PORT/NAME; tokens go into --token-file"}
+	}
+	return u.JoinPath().ResolveReference(&url.URL{Path: before + "v1/trees/" + tree + "/stream"}), tree, nil
+}
+
+// Run follows the tree until ctx ends (then it returns nil) or the capitol
+// refuses for good (a [*RefusedError]) or the subscriber does. Everything else
+// is tried again for ever. It may run only once at a time.
+func (c *Client) Run(ctx context.Context, s Subscriber) error {
+	// Intervals are halved because each wait is drawn from zero to twice it.
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = c.cfg.Retry.First/2, c.cfg.Retry.Most/2
+	wait.Multiplier, wait.RandomizationFactor = 2, 1
+	compare := false
+	for attempt := 1; ; attempt++ {
+		c.report(State{Phase: Connecting, Attempt: attempt})
+		healthy, err := c.connect(ctx, s, compare)
+		if ctx.Err() != nil {
+			return nil
+		}
+		var refused *RefusedError
+		if errors.As(err, &refused) || permanent(err) {
+			return err
+		}
+		if compare = errors.Is(err, ErrDiffers); healthy {
+			wait.Reset()
+			attempt = 0
+		}
+		delay := wait.NextBackOff()
+		c.report(State{Phase: Waiting, Attempt: attempt, Err: err, Fault: faultOf(err), Next: time.Now().Add(delay)})
+		c.cfg.Log.Debug().Err(err).Dur("delay", delay).Str("tree", Display(c.tree)).Msg("stream ended, trying again")
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// feed tells the city what it lacks and then what changes, as long as the
+// connection lives: read a part of the journal, send it, repeat; at the head,
+// wait to be woken.
+func (p *subscription) feed(ctx context.Context) error {
+	f := feeder{subscription: p, due: time.Now().Add(p.every)}
+	if p.mode == Full {
+		if err := f.full(ctx); err != nil {
+			return err
+		}
+	}
+	f.owe(0) // proof of "in step" as soon as the head is reached
+	for {
+		if err := f.room(ctx); err != nil {
+			return err
+		}
+		pg, err := p.share.next(ctx, p.at)
+		if err != nil {
+			return err
+		}
+		for _, m := range pg.messages {
+			if err := f.send(ctx, m); err != nil {
+				return err
+			}
+			f.owe(settleTime)
+		}
+		p.at = pg.position
+		if len(pg.messages) > 0 {
+			p.tell(p.at)
+		}
+		if err := f.rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// feeder is the state of the loop in feed.
+type feeder struct {
+	*subscription
+	due time.Time // of the next heartbeat
+}
+
+// owe brings the next heartbeat forward, never back: a stream of changes does
+// not put it off.
+func (f *feeder) owe(in time.Duration) {
+	if t := time.Now().Add(in); t.Before(f.due) {
+		f.due = t
+	}
+}
+
+// room waits until the city can take a batch; meanwhile it hears heartbeats.
+func (f *feeder) room(ctx context.Context) error {
+	for {
+		ok, err := f.flow.wait(ctx, f.due)
+		if ok || err != nil {
+			return err
+		}
+		if err := f.live(ctx, Beat{Position: f.told}); err != nil {
+			return err
+		}
+	}
+}
+
+// rest waits at the head. It returns when there is more to read.
+func (f *feeder) rest(ctx context.Context) error {
+	for {
+		if f.tree.Journal.Position().Seq > f.at.Seq && time.Now().Before(f.due) {
+			return nil
+		}
+		until, cancel := context.WithDeadline(ctx, f.due)
+		err := error(context.DeadlineExceeded)
+		if time.Now().Before(f.due) {
+			err = f.tree.Journal.Wait(until, f.at.Seq)
+		}
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !errors.Is(err, context.DeadlineExceeded):
+			return err
+		}
+		if err := f.beat(ctx); err != nil {
+			return err
+		}
+		if f.tree.Journal.Position().Seq > f.at.Seq {
+			return nil
+		}
+	}
+}
+
+// beat proves "in step", if the head has not moved meanwhile. Entries outside
+// the city's scope moved the position in silence: the city hears of it now.
+func (f *feeder) beat(ctx context.Context) error {
+	scope, pos, err := f.share.digest(ctx)
+	if err != nil {
+		return err
+	}
+	if f.at != f.told {
+		m, err := f.srv.codec.pack(kindBatch, toBatch(&Batch{Position: f.at}))
+		if err != nil {
+			return err
+		}
+		if err := f.send(ctx, &sealed{plain: m}); err != nil {
+			return err
+		}
+		f.tell(f.at)
+	}
+	b := Beat{Position: f.at}
+	if pos == f.at {
+		b.Scope = scope
+	}
+	return f.live(ctx, b)
+}
+
+// live sends a heartbeat.
+func (f *feeder) live(ctx context.Context, b Beat) error {
+	f.due = time.Now().Add(f.every)
+	m, err := f.srv.codec.pack(kindBeat, toBeat(b))
+	if err != nil {
+		return err
+	}
+	return f.out.send(ctx, m)
+}
+
+// send counts a batch against the window and packs it if that pays.
+func (f *feeder) send(ctx context.Context, m *sealed) error {
+	f.flow.spend(len(m.plain) - 2)
+	f.srv.meter.batches.Add(1)
+	return f.out.send(ctx, m.form(f.srv.codec, f.packs && f.pace.slow.Load()))
+}
+
+func (p *subscription) tell(pos journal.Position) {
+	p.mu.Lock()
+	p.told = pos
+	p.mu.Unlock()
+}
+
+// full sends every node. The parts have no position but the last.
+func (f *feeder) full(ctx context.Context) error {
+	cursor := f.tree.Journal.All(f.hello.SubDirs)
+	fill := filling{tree: f.tree, full: true, inline: !f.hello.HasContent}
+	for {
+		if err := f.room(ctx); err != nil {
+			return err
+		}
+		chunk, err := cursor.Next(ctx, chunkEntries)
+		if err != nil {
+			return err
+		}
+		err = fill.parts(ctx, chunk, func(m *sealed) error {
+			if err := f.room(ctx); err != nil {
+				return err
+			}
+			return f.send(ctx, m)
+		})
+		if err != nil {
+			return err
+		}
+		if chunk.Done {
+			f.at = chunk.Position
+			f.tell(f.at)
+			return nil
+		}
+	}
+}

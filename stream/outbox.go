@@ -1,0 +1,116 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// errSocket: the connection is broken, so nothing can be told to the peer.
+var errSocket = errors.New("socket")
+
+// outbox hands messages to the one goroutine that writes them. It keeps none:
+// who sends waits until the writer takes it, so a slow city slows its own
+// feeder down and costs no memory.
+type outbox struct {
+	urgent chan []byte // batches, heartbeats
+	bulk   chan parcel // content
+}
+
+// parcel is a message whose buffer is used again once it is written.
+type parcel struct {
+	message []byte
+	written chan<- struct{}
+}
+
+func newOutbox() *outbox {
+	return &outbox{urgent: make(chan []byte), bulk: make(chan parcel)}
+}
+
+func (o *outbox) send(ctx context.Context, message []byte) error {
+	select {
+	case o.urgent <- message:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// deliver returns when the message is written, or will not be.
+func (o *outbox) deliver(ctx context.Context, message []byte, written chan struct{}) error {
+	select {
+	case o.bulk <- parcel{message, written}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-written // the writer signals even when it fails
+	return nil
+}
+
+// run writes until ctx ends or the connection breaks. Content waits while
+// there is anything urgent.
+func (o *outbox) run(ctx context.Context, c *conn, p *pace) error {
+	for {
+		var m parcel
+		select {
+		case m.message = <-o.urgent:
+		default:
+			select {
+			case m.message = <-o.urgent:
+			case m = <-o.bulk:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		began := time.Now()
+		err := c.write(m.message)
+		p.note(len(m.message), time.Since(began))
+		if m.written != nil {
+			m.written <- struct{}{}
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errSocket, err)
+		}
+	}
+}
+
+// last says one more thing before the connection closes, if it goes out at once.
+func (c *conn) last(message []byte) error {
+	if !c.turn.TryLock() {
+		return errSocket // a writer is stuck in it
+	}
+	defer c.turn.Unlock()
+	c.live.disarm(time.Second)
+	return c.ws.WriteMessage(websocket.BinaryMessage, message)
+}
+
+// pace knows whether the link is slower than packing, from how long writes of
+// some size take: a write into a full socket takes the link's time.
+type pace struct {
+	slow  atomic.Bool
+	bytes int
+	spent time.Duration
+}
+
+const (
+	// paceSpan of bytes make one measurement: more than socket buffers hold,
+	// so that filling them does not count as speed.
+	paceSpan = 8 << 20
+	// paceMin is about what one core packs in a second.
+	paceMin = 300 << 20
+)
+
+// note is called by the writer alone.
+func (p *pace) note(n int, took time.Duration) {
+	p.bytes += n
+	p.spent += took
+	if p.bytes < paceSpan && p.spent < time.Second {
+		return
+	}
+	p.slow.Store(float64(p.bytes) < paceMin*p.spent.Seconds())
+	p.bytes, p.spent = 0, 0
+}

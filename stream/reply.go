@@ -1,0 +1,60 @@
+package stream
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// reply writes v as JSON.
+func reply(w http.ResponseWriter, status int, v any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a caller that went away needs no answer
+}
+
+// refusal is what every error looks like.
+type refusal struct {
+	Error string `json:"error"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+func refuse(w http.ResponseWriter, status int, text, hint string) {
+	reply(w, status, refusal{Error: text, Hint: hint})
+}
+
+// healthz says that the process answers; it tells strangers nothing else.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// treeLine is one line of GET /v1/trees.
+type treeLine struct {
+	Name   string `json:"name"`
+	Epoch  string `json:"epoch"`
+	Seq    uint64 `json:"seq"`
+	Floor  uint64 `json:"floor"`
+	Digest string `json:"digest"`
+	Paths  int64  `json:"paths"`
+	Bytes  int64  `json:"bytes"`
+}
+
+func (s *Server) listTrees(w http.ResponseWriter, r *http.Request) {
+	lines := make([]treeLine, 0, len(s.trees))
+	for _, t := range s.trees {
+		st, err := t.Journal.Stats(r.Context())
+		if err != nil {
+			s.cfg.Log.Error().Err(err).Str("tree", Display(t.Name)).Msg("cannot read the journal")
+			refuse(w, http.StatusInternalServerError, "cannot read the journal of "+Display(t.Name), "see the capitol's log")
+			return
+		}
+		lines = append(lines, treeLine{Name: Display(t.Name), Epoch: st.Position.Epoch.String(), Seq: uint64(st.Position.Seq),
+			Floor: uint64(st.Floor), Digest: st.Position.Digest.String(), Paths: st.Nodes, Bytes: st.Bytes})
+	}
+	slices.SortFunc(lines, func(a, b treeLine) int { return strings.Compare(a.Name, b.Name) })
+	reply(w, http.StatusOK, lines)
+}

@@ -1,0 +1,154 @@
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// Body is a node's content, open for reading. Several goroutines may read.
+type Body interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// Source opens content. The watcher is one, and the applier of a relay. Open
+// fails with an error whose Moved() is true (or that is [ErrMoved]) when the
+// disk holds something else than the node says; a file that has only grown is
+// not something else.
+type Source interface {
+	Open(ctx context.Context, n journal.Node) (Body, error)
+}
+
+// Tree is what a capitol publishes under a name.
+type Tree struct {
+	Name    string
+	Journal *journal.Journal
+	Source  Source
+}
+
+// ServerConfig says what to serve, and to whom.
+type ServerConfig struct {
+	Trees     []Tree
+	Token     string // what callers have to know; empty: everybody
+	TLS       *tls.Config
+	Insecure  bool // serve without token and TLS on any address
+	Heartbeat time.Duration
+	Strangers int // connections that have not yet proved anything; zero: 256
+	Log       zerolog.Logger
+}
+
+// Server serves journals and content to cities and people. It holds nothing
+// per tree but what is being sent, and nothing per city but its connection.
+type Server struct {
+	cfg   ServerConfig
+	guard guard
+	codec *codec
+	trees map[string]*tree
+	meter meter
+	// buffers are the websockets' write buffers: an idle connection has none.
+	buffers sync.Pool
+
+	mu   sync.Mutex
+	subs map[*subscription]struct{}
+}
+
+// tree is a Tree in service.
+type tree struct {
+	Tree
+	codec *codec
+
+	mu     sync.Mutex
+	shares map[string]*share // by sub_dirs
+}
+
+// NewServer checks the configuration. It starts nothing.
+func NewServer(cfg ServerConfig) (*Server, error) {
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = defaultHeartbeat
+	}
+	if cfg.Heartbeat < time.Millisecond || cfg.Heartbeat > maxHeartbeat {
+		return nil, fmt.Errorf("heartbeat %v: want 1ms to %v", cfg.Heartbeat, maxHeartbeat)
+	}
+	if cfg.Strangers == 0 {
+		cfg.Strangers = 256
+	}
+	c, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, guard: newGuard(cfg.Token, cfg.Insecure), codec: c, trees: make(map[string]*tree),
+		subs: make(map[*subscription]struct{})}
+	for _, t := range cfg.Trees {
+		if err := checkTree(t); err != nil {
+			return nil, err
+		}
+		if s.trees[t.Name] != nil {
+			return nil, fmt.Errorf("tree %s is given twice", Display(t.Name))
+		}
+		s.trees[t.Name] = &tree{Tree: t, codec: c, shares: make(map[string]*share)}
+	}
+	return s, nil
+}
+
+func checkTree(t Tree) error {
+	switch {
+	case !journal.ValidName(t.Name) || len(t.Name) > MaxTreeName || strings.HasPrefix(t.Name, "."):
+		return fmt.Errorf("tree name %q: want one path component that does not begin with a dot", t.Name)
+	case t.Journal == nil || t.Source == nil:
+		return errors.New("tree " + Display(t.Name) + " has no journal or no source")
+	}
+	return nil
+}
+
+// Handler answers what DESIGN.md lists under /v1, and /healthz, and /metrics.
+// Streams end with their request's context.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.Handle("GET /metrics", s.guarded(s.metrics))
+	mux.Handle("GET /v1/trees", s.guarded(s.listTrees))
+	mux.Handle("GET /v1/trees/{name}/stream", s.guarded(s.stream))
+	mux.Handle("GET /v1/trees/{name}/events", s.guarded(s.events))
+	mux.Handle("GET /v1/trees/{name}/content", s.guarded(s.content))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, "no such page: "+Display(r.URL.Path), "GET /v1/trees lists what there is")
+	})
+	return mux
+}
+
+// guarded lets a request through that may be heard.
+func (s *Server) guarded(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status, text, hint := s.guard.check(r); status != 0 {
+			s.meter.refused.Add(1)
+			if status == http.StatusUnauthorized {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+			}
+			refuse(w, status, text, hint)
+			return
+		}
+		admitted(r.Context())
+		next(w, r)
+	})
+}
+
+// named finds the tree that a request is about, or refuses it.
+func (s *Server) named(w http.ResponseWriter, r *http.Request) (*tree, bool) {
+	t, ok := s.trees[r.PathValue("name")]
+	if !ok {
+		refuse(w, http.StatusNotFound, "no tree named "+Display(clip(r.PathValue("name"), MaxTreeName)),
+			"GET /v1/trees lists what there is")
+	}
+	return t, ok
+}

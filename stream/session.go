@@ -1,0 +1,239 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// session is one connection, seen from the city: a reader, an applier and a
+// pulse.
+type session struct {
+	client  *Client
+	conn    *conn
+	every   time.Duration
+	queue   *queue
+	asks    *asks
+	welcome Welcome
+
+	// Of the applier alone, and of who waits for it:
+	healthy bool // it got somewhere
+	agreed  bool // a beat proved "in step"
+
+	mu      sync.Mutex
+	applied Beat // what the city has on disk
+}
+
+// connect lives through one connection, and says whether it was any good.
+func (c *Client) connect(ctx context.Context, s Subscriber, compare bool) (healthy bool, err error) {
+	pos, has, err := s.Position(ctx)
+	if err != nil {
+		return false, &localError{err}
+	}
+	life, end := context.WithCancel(ctx)
+	defer end()
+	cn, err := c.dial(life)
+	if err != nil {
+		return false, err
+	}
+	defer cn.close()
+	stopClosing := context.AfterFunc(life, cn.close)
+	defer stopClosing()
+	w, err := c.shakeHands(cn, Hello{Versions: []uint64{Version}, Tree: c.tree, Position: pos, SubDirs: c.cfg.SubDirs,
+		Features: []string{featureZstd}, HasContent: has, Compare: compare, City: c.cfg.City,
+		Heartbeat: c.cfg.Heartbeat, Window: c.cfg.Window})
+	if err != nil {
+		return false, err
+	}
+	cn.arm(3 * w.Heartbeat)
+	c.report(State{Phase: Connected, Welcome: w})
+	ss := &session{client: c, conn: cn, welcome: w, every: w.Heartbeat, queue: newQueue(c.cfg.Window), asks: newAsks()}
+	if w.Mode != Full {
+		ss.applied.Position = pos
+	}
+	c.use(ss)
+	defer c.use(nil)
+	err = ss.run(ctx, life, s, end)
+	return ss.healthy, err
+}
+
+func (c *Client) use(s *session) {
+	c.mu.Lock()
+	c.session = s
+	c.mu.Unlock()
+}
+
+// run lasts as long as the connection. What has arrived whole is applied even
+// if the connection is gone by then: it need not be sent again.
+func (s *session) run(ctx, life context.Context, sub Subscriber, end func()) error {
+	var running sync.WaitGroup
+	var heard, beaten error
+	running.Go(func() {
+		heard = s.listen()
+		s.asks.close()
+		s.queue.close()
+		end()
+	})
+	running.Go(func() {
+		beaten = s.pulse(life)
+		end()
+	})
+	applied := s.apply(ctx, sub)
+	end()
+	running.Wait()
+	var local *localError
+	switch {
+	case errors.As(applied, &local) && !errors.Is(applied, ErrDisconnected):
+		return applied
+	case isProtocol(heard), errors.As(heard, new(*RefusedError)), errors.As(heard, new(*faultError)):
+		return heard
+	case applied != nil && !errors.Is(applied, ErrDisconnected):
+		return applied
+	case heard != nil:
+		return heard
+	}
+	return beaten
+}
+
+// listen reads until the connection breaks. It never waits for the disk: what
+// may arrive is bounded by the window and by what was asked for.
+func (s *session) listen() error {
+	for {
+		message, err := s.conn.read()
+		if err != nil {
+			return err
+		}
+		k, payload, err := s.client.codec.unpack(message, MaxFrame)
+		if err != nil {
+			return err
+		}
+		if err := s.hear(k, payload); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) hear(k kind, payload []byte) error {
+	c := s.client.codec
+	switch k {
+	case kindBatch:
+		b, err := c.decodeBatch(payload)
+		if err != nil {
+			return err
+		}
+		return s.queue.put(item{batch: b, size: len(payload)})
+	case kindBeat:
+		b, err := c.decodeBeat(payload)
+		if err != nil || b.Scope.IsZero() {
+			return err
+		}
+		return s.queue.put(item{beat: &b})
+	case kindContent:
+		m, err := c.decodeContent(payload)
+		if err != nil {
+			return err
+		}
+		return s.asks.take(m)
+	case kindMoved:
+		m, err := c.decodeMoved(payload)
+		if err != nil {
+			return err
+		}
+		return s.asks.refuse(m)
+	case kindError:
+		return s.client.ended(payload)
+	}
+	return broken("frame %d from a capitol", k)
+}
+
+// apply hands over what arrives, in its order, until the queue is closed and
+// empty.
+func (s *session) apply(ctx context.Context, sub Subscriber) error {
+	if err := sub.Begin(ctx, s.welcome); err != nil {
+		return &localError{err}
+	}
+	var consumed int64
+	for {
+		it, ok := s.queue.take(ctx)
+		if !ok {
+			return ctx.Err()
+		}
+		if it.size > 0 {
+			consumed += int64(it.size)
+			// An error shows up in listen too; what is here is applied still.
+			_ = s.say(kindCredit, wireCredit{Consumed: consumed})
+		}
+		if err := s.applyOne(ctx, sub, it); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) applyOne(ctx context.Context, sub Subscriber, it item) error {
+	if it.beat == nil {
+		if err := sub.Apply(ctx, it.batch); err != nil {
+			return &localError{err}
+		}
+		if !it.batch.Position.IsZero() {
+			s.note(Beat{Position: it.batch.Position})
+		}
+		return nil
+	}
+	if err := sub.Heartbeat(ctx, *it.beat); err != nil {
+		if errors.Is(err, ErrDiffers) {
+			// Comparing again and again without ever agreeing gets nowhere:
+			// the next attempt waits longer.
+			s.healthy = s.agreed
+		}
+		return &localError{err}
+	}
+	if it.beat.Position == s.position() {
+		s.agreed = true
+		s.note(*it.beat)
+		_ = s.say(kindPulse, toBeat(*it.beat)) // an error shows up in listen
+	}
+	return nil
+}
+
+func (s *session) note(b Beat) {
+	s.mu.Lock()
+	s.applied = b
+	s.mu.Unlock()
+	s.healthy = true
+}
+
+func (s *session) position() journal.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.applied.Position
+}
+
+// pulse tells the capitol that this city lives, and where it is.
+func (s *session) pulse(ctx context.Context) error {
+	tick := time.NewTicker(s.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+		s.mu.Lock()
+		b := s.applied
+		s.mu.Unlock()
+		if err := s.say(kindPulse, toBeat(b)); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) say(k kind, frame any) error {
+	message, err := s.client.codec.pack(k, frame)
+	if err != nil {
+		return err
+	}
+	return s.conn.write(message)
+}

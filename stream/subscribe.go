@@ -1,0 +1,258 @@
+package stream
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// writeBuffer is enough for a small message to leave in one system call.
+const writeBuffer = 4 << 10
+
+// hijacker hands gorilla our own connection, whose deadlines are for progress.
+type hijacker struct {
+	http.ResponseWriter
+	ctx  context.Context
+	live *liveConn
+}
+
+// Hijack implements [http.Hijacker].
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.live = newLive(h.ctx, c, nil)
+	return h.live, rw, nil
+}
+
+// stream is GET /v1/trees/NAME/stream.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
+	t, ok := s.named(w, r)
+	if !ok {
+		return
+	}
+	switch {
+	case len(r.Header.Values("Origin")) > 0:
+		refuse(w, http.StatusForbidden, "browsers are not served here", "a city sends no Origin header")
+		return
+	case !websocket.IsWebSocketUpgrade(r):
+		refuse(w, http.StatusUpgradeRequired, "this is a websocket", "for people: GET /v1/trees/"+Display(t.Name)+"/events?follow=1")
+		return
+	case !slices.Contains(websocket.Subprotocols(r), Subprotocol):
+		refuse(w, http.StatusBadRequest, "no subprotocol in common: this capitol speaks "+Subprotocol, "use the same major version on both ends")
+		return
+	}
+	h := &hijacker{ResponseWriter: w, ctx: r.Context()}
+	up := websocket.Upgrader{HandshakeTimeout: handshakeTime, ReadBufferSize: 1 << 10, WriteBufferSize: writeBuffer,
+		WriteBufferPool: &s.buffers, Subprotocols: []string{Subprotocol},
+		CheckOrigin: func(*http.Request) bool { return true }} // refused above
+	ws, err := up.Upgrade(h, r, nil)
+	if err != nil {
+		return // Upgrade has answered
+	}
+	sub := newSubscription(s, t, newConn(ws, h.live, MaxClientFrame))
+	err = sub.run(r.Context())
+	s.cfg.Log.Debug().Err(err).Str("tree", Display(t.Name)).Str("city", Display(sub.hello.City)).Msg("city left")
+}
+
+// subscription is one city's connection, seen from the capitol. Three
+// goroutines serve it: reader, writer and feeder, and a few more while content
+// is asked for.
+type subscription struct {
+	srv   *Server
+	tree  *tree
+	conn  *conn
+	hello Hello
+	every time.Duration // between heartbeats, both ways
+	share *share
+	out   *outbox
+	wants wants
+	packs bool // the city takes packed messages
+	flow  window
+	pace  pace
+	at    journal.Position // what the feeder has told
+
+	mu     sync.Mutex // guards what follows: read for status
+	joined time.Time
+	mode   Mode
+	told   journal.Position // the last that the city was told
+	acked  journal.Position // the last that the city has confirmed
+}
+
+func newSubscription(s *Server, t *tree, c *conn) *subscription {
+	return &subscription{srv: s, tree: t, conn: c, joined: time.Now(), out: newOutbox()}
+}
+
+// run serves the city until either end gives up. It closes the connection and
+// waits for what it started.
+func (p *subscription) run(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer p.conn.close()
+	defer cancel()
+	stopClosing := context.AfterFunc(ctx, p.conn.close)
+	defer stopClosing()
+
+	if err := p.shakeHands(ctx); err != nil {
+		return err
+	}
+	p.share = p.tree.join(p.hello.SubDirs)
+	defer p.tree.leave(p.share)
+	p.srv.enter(p)
+	defer p.srv.exit(p)
+	p.conn.arm(3 * p.every)
+
+	var running sync.WaitGroup
+	var first error
+	var once sync.Once
+	start := func(do func(context.Context) error) {
+		running.Go(func() {
+			err := do(ctx)
+			once.Do(func() { first = err; p.confess(err); cancel() })
+		})
+	}
+	start(func(ctx context.Context) error { return p.out.run(ctx, p.conn, &p.pace) })
+	start(p.feed)
+	start(p.listen)
+	running.Wait()
+	p.wants.wait()
+	return first
+}
+
+// confess tells the city why the connection ends, if it can still hear it.
+func (p *subscription) confess(err error) {
+	f := fault{Code: CodeInternal, Text: "internal error"}
+	var own *ownFault
+	var compacted *journal.CompactedError
+	switch {
+	case errors.As(err, &own):
+		f = own.fault
+	case errors.Is(err, ErrProtocol):
+		f = fault{Code: CodeProtocol, Text: err.Error()}
+	case errors.As(err, &compacted):
+		f = fault{Code: CodeStale, Text: err.Error()}
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, errSocket):
+		return
+	default:
+		p.srv.cfg.Log.Error().Err(err).Str("tree", Display(p.tree.Name)).Str("city", Display(p.hello.City)).Msg("stream failed")
+	}
+	message, err := p.srv.codec.pack(kindError, toFault(f))
+	if err != nil {
+		return
+	}
+	_ = p.conn.last(message)
+}
+
+// ownFault is an error with the words for the peer.
+type ownFault struct{ fault }
+
+func (e *ownFault) Error() string { return e.Text }
+
+// shakeHands reads the hello and answers it. Nothing that it does takes longer
+// than handshakeTime, whatever the city does.
+func (p *subscription) shakeHands(ctx context.Context) (err error) {
+	_ = p.conn.ws.SetReadDeadline(time.Now().Add(handshakeTime))
+	_ = p.conn.ws.SetWriteDeadline(time.Now().Add(handshakeTime))
+	defer func() {
+		if err != nil {
+			p.confess(err)
+		}
+	}()
+	message, err := p.conn.read()
+	if err != nil {
+		return err
+	}
+	k, payload, err := p.srv.codec.unpack(message, MaxClientFrame)
+	if err != nil {
+		return err
+	}
+	if k != kindHello {
+		return broken("frame %d before the hello", k)
+	}
+	if p.hello, err = p.srv.codec.decodeHello(payload); err != nil {
+		return err
+	}
+	if p.hello.Tree != p.tree.Name {
+		return &ownFault{fault{Code: CodeTree, Text: "the hello names another tree than the request", Permanent: true}}
+	}
+	if !slices.Contains(p.hello.Versions, Version) {
+		return &ownFault{fault{Code: CodeVersion, Permanent: true,
+			Text: fmt.Sprintf("no version in common: this capitol speaks %d, the city %v", Version, p.hello.Versions)}}
+	}
+	return p.answer(ctx)
+}
+
+func (p *subscription) answer(ctx context.Context) error {
+	p.agree()
+	st, err := p.tree.Journal.Stats(ctx)
+	if err != nil {
+		return fmt.Errorf("read totals: %w", err)
+	}
+	mode, reason, err := p.choose(ctx, st.Position)
+	if err != nil {
+		return err
+	}
+	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: st.Position, Nodes: st.Nodes, Bytes: st.Bytes, Heartbeat: p.every}
+	if p.packs {
+		m.Features = []string{featureZstd}
+	}
+	message, err := p.srv.codec.pack(kindWelcome, toWelcome(m))
+	if err != nil {
+		return err
+	}
+	p.srv.cfg.Log.Info().Str("tree", Display(p.tree.Name)).Str("city", Display(p.hello.City)).
+		Stringer("mode", mode).Str("reason", reason).Msg("city joined")
+	return p.conn.write(message)
+}
+
+// agree settles what both ends have a say in. The city may want more frequent
+// heartbeats, within reason, but never rarer ones than the capitol's own.
+func (p *subscription) agree() {
+	own := p.srv.cfg.Heartbeat
+	p.every = own
+	if p.hello.Heartbeat > 0 {
+		p.every = min(max(p.hello.Heartbeat, min(own, time.Second)), own)
+	}
+	p.flow.size = defaultWindow
+	if p.hello.Window > 0 {
+		p.flow.size = max(p.hello.Window, MinWindow)
+	}
+	p.packs = slices.Contains(p.hello.Features, featureZstd)
+}
+
+// choose decides how the city is brought up to date, and says why.
+func (p *subscription) choose(ctx context.Context, head journal.Position) (Mode, string, error) {
+	v, err := p.tree.Journal.Check(ctx, p.hello.Position)
+	if err != nil {
+		return 0, "", fmt.Errorf("check position: %w", err)
+	}
+	switch lag := head.Seq - p.hello.Position.Seq; {
+	case p.hello.Compare:
+		p.mode = Full
+		return Full, "the city asks for it", nil
+	case v != journal.Resumable:
+		p.mode = Full
+		return Full, v.String(), nil
+	case lag > resumeEntries:
+		p.mode = CatchUp
+		p.at, p.told = p.hello.Position, p.hello.Position
+		return CatchUp, fmt.Sprintf("%d entries behind", lag), nil
+	default:
+		p.mode = Resume
+		p.at, p.told = p.hello.Position, p.hello.Position
+		return Resume, fmt.Sprintf("%d entries behind", lag), nil
+	}
+}
+
+// featureZstd: the city takes packed messages.
+const featureZstd = "zstd"

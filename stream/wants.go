@@ -1,0 +1,189 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// wantWorkers read content for one connection at the same time. More would not
+// make a disk faster and takes MaxContent of memory each.
+const wantWorkers = 4
+
+// wants are the open requests of one connection.
+type wants struct {
+	running sync.WaitGroup
+	turns   chan struct{}
+
+	mu   sync.Mutex
+	open map[uint64]context.CancelFunc
+}
+
+func (w *wants) wait() { w.running.Wait() }
+
+func (w *wants) cancel(request uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if stop := w.open[request]; stop != nil {
+		stop()
+	}
+}
+
+func (w *wants) begin(ctx context.Context, request uint64) (context.Context, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.open) >= MaxWants {
+		return nil, &ownFault{fault{Code: CodeLimit, Text: "too many requests for content at once"}}
+	}
+	if w.open[request] != nil {
+		return nil, broken("request %d twice", request)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	w.open[request] = stop
+	return ctx, nil
+}
+
+func (w *wants) end(request uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open[request]()
+	delete(w.open, request)
+}
+
+// serve answers one request, beside others.
+func (p *subscription) serve(ctx context.Context, m want) error {
+	asked, err := p.wants.begin(ctx, m.Request)
+	if err != nil {
+		return err
+	}
+	p.wants.running.Go(func() {
+		defer p.wants.end(m.Request)
+		select {
+		case p.wants.turns <- struct{}{}:
+			defer func() { <-p.wants.turns }()
+		case <-asked.Done():
+			return
+		}
+		if err := p.answerWant(asked, m); err != nil && asked.Err() == nil {
+			p.refuseWant(ctx, m, err)
+		}
+	})
+	return nil
+}
+
+func (p *subscription) refuseWant(ctx context.Context, m want, err error) {
+	no := moved{Request: m.Request}
+	if !movedOn(err) {
+		no.Failed, no.Text = true, Display(err.Error())
+		p.srv.cfg.Log.Warn().Err(err).Str("tree", Display(p.tree.Name)).Int64("node", int64(m.Node)).Msg("cannot read content")
+	}
+	if message, err := p.srv.codec.pack(kindMoved, toMoved(no)); err == nil {
+		_ = p.out.send(ctx, message) // fails only when the connection ends anyway
+	}
+}
+
+func (p *subscription) answerWant(ctx context.Context, m want) error {
+	body, err := p.tree.open(ctx, m.Node, m.Digest, m.Generation, m.Offset+m.Length)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	buf := make([]byte, min(m.Length, MaxContent))
+	written := make(chan struct{}, 1)
+	for done := int64(0); done < m.Length; {
+		piece := buf[:min(m.Length-done, MaxContent)]
+		if n, err := body.ReadAt(piece, m.Offset+done); n < len(piece) {
+			return short(err)
+		}
+		c := wireContent{Request: m.Request, Offset: m.Offset + done, Bytes: piece}
+		done += int64(len(piece))
+		c.Last = done == m.Length
+		message, err := p.srv.codec.pack(kindContent, c)
+		if err != nil {
+			return err
+		}
+		if p.packs && p.pace.slow.Load() {
+			message = p.srv.codec.squeeze(message)
+		}
+		if err := p.out.deliver(ctx, message, written); err != nil {
+			return err
+		}
+		p.srv.meter.content.Add(int64(len(piece)))
+	}
+	return nil
+}
+
+// open finds content in the journal and opens it. What is asked for must be
+// what the node has now, or the beginning of it: a growing file keeps its generation.
+// Nothing that the peer says becomes a path.
+func (t *tree) open(ctx context.Context, id journal.NodeID, digest journal.Digest, generation uint64, end int64) (Body, error) {
+	st, err := t.Journal.Node(ctx, id)
+	if errors.Is(err, journal.ErrNotFound) || err == nil && (st.Gone || st.Node.Kind != journal.File) {
+		return nil, ErrMoved
+	}
+	if err != nil {
+		return nil, err
+	}
+	now := st.Node.Body
+	if now.Digest != digest && (generation == 0 || now.Generation != generation) || now.Size < end {
+		return nil, ErrMoved
+	}
+	return t.Source.Open(ctx, st.Node)
+}
+
+// enter and exit keep the list of cities.
+func (s *Server) enter(p *subscription) {
+	s.mu.Lock()
+	s.subs[p] = struct{}{}
+	s.mu.Unlock()
+	s.meter.joined.Add(1)
+}
+
+func (s *Server) exit(p *subscription) {
+	s.mu.Lock()
+	delete(s.subs, p)
+	s.mu.Unlock()
+}
+
+// City is a connected city, for status.
+type City struct {
+	Name     string // as it calls itself, escaped
+	Tree     string
+	Remote   string
+	SubDirs  []string // escaped
+	Since    time.Time
+	Mode     Mode
+	Told     journal.Position // what it was sent
+	Acked    journal.Position // what it has confirmed to be on its disk
+	Behind   uint64           // entries between Acked and the head; 0 if it has confirmed nothing yet
+	Confirms bool             // Acked is of this journal's epoch
+}
+
+// Cities lists who is connected.
+func (s *Server) Cities() []City {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]City, 0, len(s.subs))
+	for p := range s.subs {
+		list = append(list, p.status())
+	}
+	return list
+}
+
+func (p *subscription) status() City {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := City{Name: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(),
+		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked}
+	for _, d := range p.hello.SubDirs {
+		c.SubDirs = append(c.SubDirs, Display(d))
+	}
+	head := p.tree.Journal.Position()
+	if c.Confirms = c.Acked.Epoch == head.Epoch; c.Confirms && head.Seq > c.Acked.Seq {
+		c.Behind = uint64(head.Seq - c.Acked.Seq)
+	}
+	return c
+}
