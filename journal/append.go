@@ -35,7 +35,7 @@ type step struct {
 	change *Change
 	old    Stored // zero if known is false
 	known  bool
-	state  []byte // encoded, nil when gone
+	state  []byte // encoded; the last one of what goes
 	path   string // of what goes, as it was
 	differ bool   // false: no entry, only Seen
 	row    Stored // what was put
@@ -104,6 +104,7 @@ func (t *tx) prepareStep(s *step) (err error) {
 	}
 	switch {
 	case c.Gone && s.known && !s.old.Gone:
+		s.state = appendState(nil, &s.old.Node)
 		s.path, s.differ, err = t.placed(s.old.Node.Parent, s.old.Node.Name)
 	case c.Gone:
 	case s.known && !s.old.Gone && s.old.Node.Equal(c.Node):
@@ -164,7 +165,7 @@ func (t *tx) attach(s *step) error {
 	if s.change.Gone {
 		s.row = s.old
 		s.row.Gone, s.row.Seq, s.row.PlaceSeq = true, t.head.pos.Seq, t.head.pos.Seq
-		return t.putTomb(&s.row)
+		return t.putTomb(s)
 	}
 	s.row = rowOf(s, t.head.pos.Seq)
 	return t.attachRow(s)
@@ -219,8 +220,9 @@ func (t *tx) dirAnew(id NodeID) (*dirRow, error) {
 
 // rowOf is the row that a living step leaves.
 func rowOf(s *step, seq Seq) Stored {
-	row := Stored{Node: s.change.Node, Seen: s.change.Seen, Seq: seq, BodySeq: seq, PlaceSeq: seq, hashed: s.old.hashed}
+	row := Stored{Node: s.change.Node, Seen: s.change.Seen, Seq: seq, BodySeq: seq, PlaceSeq: seq, born: seq, hashed: s.old.hashed}
 	if s.known && !s.old.Gone {
+		row.born = s.old.born
 		if s.old.Node.Body == row.Node.Body && s.old.Node.Kind == row.Node.Kind {
 			row.BodySeq = s.old.BodySeq
 		}
@@ -232,7 +234,8 @@ func rowOf(s *step, seq Seq) Stored {
 }
 
 // putTomb leaves a tombstone; the rows beneath a directory are purged later.
-func (t *tx) putTomb(row *Stored) error {
+func (t *tx) putTomb(s *step) error {
+	row := &s.row
 	row.Seen.HashState = nil
 	if row.Node.Kind == Dir {
 		if d := t.dirs[row.Node.ID]; d != nil {
@@ -242,7 +245,7 @@ func (t *tx) putTomb(row *Stored) error {
 			return err
 		}
 	}
-	return t.put(row, appendState(nil, &row.Node))
+	return t.put(row, s.state)
 }
 
 // logAll writes the entries, each with the path as it is once all is in place,

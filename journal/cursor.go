@@ -27,10 +27,12 @@ type Cursor struct {
 
 	epoch  Epoch
 	since  Seq    // following: everything up to it is delivered
+	known  Seq    // since, when the head was last reached: what the reader had then
 	lastID NodeID // reading all: ids up to it are delivered
 	base   Position
 
 	early   map[NodeID]Seq // delivered ahead of their turn: parents
+	held    []Entry        // removed directories, kept back until all that left them is told
 	subtree []NodeID       // directories that came into scope, to be listed
 	after   string         // name reached in the last of subtree
 }
@@ -40,7 +42,7 @@ type Cursor struct {
 // Next fails with [*CompactedError] if since is beneath the floor. With subDirs
 // only those; what leaves them is told as gone, what enters is told whole.
 func (j *Journal) Follow(since Seq, subDirs []string) *Cursor {
-	c := &Cursor{j: j, scope: NewScope(subDirs), epoch: j.Position().Epoch, since: since, early: map[NodeID]Seq{}}
+	c := &Cursor{j: j, scope: NewScope(subDirs), epoch: j.Position().Epoch, since: since, known: since, early: map[NodeID]Seq{}}
 	c.step = c.follow
 	return c
 }
@@ -109,19 +111,22 @@ func (c *Cursor) tell(ctx context.Context, r *reading, s Stored, later func(*pla
 	return r.add(ctx, s, path)
 }
 
+// tellParent climbs all the way: above a parent that the reader has there may be
+// one that it has elsewhere, even beneath the node that is being told.
 func (c *Cursor) tellParent(ctx context.Context, r *reading, id NodeID, later func(*place) bool) error {
 	p, err := r.dir(ctx, id)
-	if err != nil || !p.alive || !later(p) {
+	if err != nil || !p.alive || p.settled {
 		return err
 	}
-	if _, told := c.early[id]; told {
-		return nil
-	}
-	c.early[id] = p.row.Seq
+	p.settled = true // what is later now is told now; what is not never will be
 	if id != Root {
 		if err := c.tellParent(ctx, r, p.row.Node.Parent, later); err != nil {
 			return err
 		}
 	}
+	if seq, told := c.early[id]; !later(p) || told && seq == p.row.Seq {
+		return nil
+	}
+	c.early[id] = p.row.Seq
 	return r.add(ctx, p.row, p.path)
 }

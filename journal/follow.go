@@ -15,6 +15,7 @@ const followSpan = 8
 type logged struct {
 	entry  Entry
 	newest bool
+	born   Seq
 }
 
 // follow reads the log from c.since.
@@ -30,22 +31,35 @@ func (c *Cursor) follow(ctx context.Context, r *reading, limit int) error {
 	if err != nil {
 		return err
 	}
+	r.start = c.since
 	for i := range found {
 		l := &found[i]
 		if err := c.followOne(ctx, r, l); err != nil {
 			return err
 		}
-		c.since, c.base = l.entry.Seq, Position{r.head.pos.Epoch, l.entry.Seq, l.entry.Digest}
+		c.since = l.entry.Seq
+		c.reach(Position{r.head.pos.Epoch, l.entry.Seq, l.entry.Digest})
 		if len(c.subtree) > 0 {
+			r.chunk.Position = Position{}
 			return nil // the position comes when the subtree is told
 		}
 	}
 	if !read {
-		c.since, c.base = r.head.pos.Seq, r.head.pos
+		r.chunk.Entries = append(r.chunk.Entries, c.held...)
+		c.since, c.known, c.held = r.head.pos.Seq, r.head.pos.Seq, nil
+		c.reach(r.head.pos)
 		r.chunk.Done = true
 	}
 	r.chunk.Position = c.base
 	return nil
+}
+
+// reach moves the reader's position on, unless something before it is still
+// held back: a reader that comes again has to meet that again.
+func (c *Cursor) reach(pos Position) {
+	if len(c.held) == 0 {
+		c.base = pos
+	}
 }
 
 func (c *Cursor) followOne(ctx context.Context, r *reading, l *logged) error {
@@ -62,18 +76,16 @@ func (c *Cursor) followOne(ctx context.Context, r *reading, l *logged) error {
 		delete(c.early, id)
 		return nil
 	}
-	if e.Change.Gone {
-		return c.tellGone(r, *e)
-	}
 	path, ok, err := r.path(ctx, e.Change.Node)
-	if err != nil || !ok {
+	if err != nil {
 		return err
 	}
-	moved := e.PlaceSeq > c.since
-	if !c.scope.Has(path) {
-		if moved {
-			return c.tellGone(r, Entry{Seq: e.Seq, Time: e.Time, Digest: e.Digest, PlaceSeq: e.PlaceSeq, Change: Change{Node: Node{ID: id}, Gone: true}})
-		}
+	moved := e.PlaceSeq > c.known
+	switch {
+	case e.Change.Gone || !ok || moved && !c.scope.Has(path):
+		c.tellGone(r, l)
+		return nil
+	case !c.scope.Has(path):
 		return nil
 	}
 	if len(c.scope) > 0 && moved && e.Change.Node.Kind == Dir {
@@ -90,13 +102,28 @@ func (c *Cursor) followOne(ctx context.Context, r *reading, l *logged) error {
 	return nil
 }
 
-func (c *Cursor) tellGone(r *reading, e Entry) error {
+// tellGone tells that a node is gone, has left the scope, or was moved beneath
+// something removed. What was born since the last reading the reader cannot
+// know, but for what is told ahead of its turn, perhaps by a cursor before this
+// one: directories, and all that enters a scope. Outside the scope a node's
+// name is not the reader's business. A directory is held back until the head is
+// reached: what was moved out of it may be told later than its end, and on the
+// reader's side would go with it.
+func (c *Cursor) tellGone(r *reading, l *logged) {
+	e := l.entry
+	id := e.Change.Node.ID
+	if l.born > r.start && e.Change.Node.Kind != Dir && len(c.scope) == 0 {
+		return
+	}
+	e.Change = Change{Node: e.Change.Node, Gone: true}
 	if len(c.scope) > 0 {
-		e.Change.Node = Node{ID: e.Change.Node.ID}
-		e.Path = ""
+		e.Change.Node, e.Path = Node{ID: id, Kind: e.Change.Node.Kind}, ""
+	}
+	if e.Change.Node.Kind == Dir {
+		c.held = append(c.held, e)
+		return
 	}
 	r.chunk.Entries = append(r.chunk.Entries, e)
-	return nil
 }
 
 // list tells what is in directories that came into scope with all they hold.
@@ -137,7 +164,7 @@ func (c *Cursor) list(ctx context.Context, r *reading, limit int) error {
 
 // entriesAfter reads the log and says whether there may be more.
 func (r *reading) entriesAfter(ctx context.Context, since Seq, limit int) (found []logged, more bool, err error) {
-	rows, err := r.q.QueryContext(ctx, `SELECT `+entryColumns+`, coalesce(n.body_seq, 0), coalesce(n.place_seq, 0), n.id IS NOT NULL
+	rows, err := r.q.QueryContext(ctx, `SELECT `+entryColumns+`, coalesce(n.body_seq, 0), coalesce(n.place_seq, 0), coalesce(n.born, 0), n.id IS NOT NULL, coalesce(n.gone, 0)
 		FROM entries e LEFT JOIN nodes n ON n.id = e.node AND n.seq = e.seq WHERE e.seq > ? ORDER BY e.seq LIMIT ?`,
 		int64(since), limit*followSpan)
 	if err != nil {
@@ -147,10 +174,11 @@ func (r *reading) entriesAfter(ctx context.Context, since Seq, limit int) (found
 	live := 0
 	for rows.Next() {
 		var l logged
-		var body, placed int64
-		if l.entry, err = scanEntry(rows, &body, &placed, &l.newest); err != nil {
+		var body, placed, born, gone int64
+		if l.entry, err = scanEntry(rows, &body, &placed, &born, &l.newest, &gone); err != nil {
 			return nil, false, err
 		}
+		l.born, l.entry.Change.Gone = Seq(born), l.entry.Change.Gone || gone != 0
 		l.entry.BodySeq, l.entry.PlaceSeq = Seq(body), Seq(placed)
 		found = append(found, l)
 		if l.newest || l.entry.Note != nil {
@@ -170,6 +198,7 @@ type reading struct {
 	chunk  *Chunk
 	dirs   map[NodeID]*place
 	logged bool // entries made of rows get the time and digest of the log
+	start  Seq  // since, when the reading began
 }
 
 // place is a directory with its path, if it is alive.
@@ -177,6 +206,8 @@ type place struct {
 	row   Stored
 	path  string
 	alive bool
+
+	settled bool // it and all above it are told as far as needed
 }
 
 func (r *reading) dir(ctx context.Context, id NodeID) (*place, error) {

@@ -65,9 +65,8 @@ func recordedRow(s *step, e *Entry) Stored {
 	row := Stored{Node: e.Change.Node, Seen: e.Change.Seen, Seq: e.Seq, BodySeq: e.BodySeq, PlaceSeq: e.PlaceSeq, hashed: s.old.hashed}
 	if e.Change.Gone {
 		row.Node, row.Gone, row.Seen = s.old.Node, true, Seen{}
-	} else {
-		s.state = appendState(nil, &row.Node)
 	}
+	s.state = appendState(nil, &row.Node)
 	return row
 }
 
@@ -85,7 +84,7 @@ func (t *tx) place(steps []step) error {
 	}
 	for i := range steps {
 		if s := &steps[i]; s.row.Gone {
-			if err := t.putTomb(&s.row); err != nil {
+			if err := t.putTomb(s); err != nil {
 				return err
 			}
 		}
@@ -175,6 +174,7 @@ func (j *Journal) Renumber(ctx context.Context) error {
 		DELETE FROM hashes;
 		CREATE TEMP TABLE shift AS SELECT max(0, -min(id)) AS by FROM nodes;
 		UPDATE nodes SET parent = -(parent + (SELECT by FROM shift)) WHERE parent > 0;
+		UPDATE nodes SET sum = CAST(zeroblob(32) || substr(sum, 33) AS BLOB) WHERE sum IS NOT NULL;
 		UPDATE nodes SET id = -(id + (SELECT by FROM shift)) WHERE id > 0;
 		DROP TABLE shift;`)
 }

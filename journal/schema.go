@@ -18,7 +18,8 @@ const schemaVersion = 1
 // nodes.gone is 0 for a live node and 1 for a tombstone (kept until the entry
 // that made it is compacted); inside one transaction 2 marks a row whose name
 // is about to change, so that two names can swap under the unique index.
-// nodes.sum is a directory's Beneath; nodes.key starts the content's digest.
+// nodes.born is the entry that made the node, 0 if not known: a reader from
+// before it need not be told that it is gone. nodes.sum is a directory's Beneath; nodes.key starts the content's digest.
 const schema = `
 CREATE TABLE head (
 	one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -39,6 +40,7 @@ CREATE TABLE nodes (
 	seq       INTEGER NOT NULL,
 	body_seq  INTEGER NOT NULL,
 	place_seq INTEGER NOT NULL,
+	born      INTEGER NOT NULL,
 	state     BLOB NOT NULL,
 	ino       INTEGER NOT NULL,
 	seen      BLOB NOT NULL,

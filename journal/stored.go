@@ -18,10 +18,11 @@ type Stored struct {
 
 	Beneath Sum // directories: all beneath, itself not counted
 
+	born   Seq  // the entry that made the node; 0 if not known
 	hashed bool // the table of hash states has a row for it
 }
 
-const storedColumns = `n.id, n.parent, n.name, n.gone, n.seq, n.body_seq, n.place_seq, n.state, n.ino, n.seen, n.sum`
+const storedColumns = `n.id, n.parent, n.name, n.gone, n.seq, n.body_seq, n.place_seq, n.born, n.state, n.ino, n.seen, n.sum`
 
 type scanner interface{ Scan(...any) error }
 
@@ -32,7 +33,7 @@ func scanStored(row scanner, more ...any) (s Stored, err error) {
 	if r, ok := row.(*sql.Row); ok {
 		return scanOne(r)
 	}
-	into := append([]any{&s.Node.ID, &s.Node.Parent, &name, &gone, &s.Seq, &s.BodySeq, &s.PlaceSeq, &state, &ino, &seen, &sum}, more...)
+	into := append([]any{&s.Node.ID, &s.Node.Parent, &name, &gone, &s.Seq, &s.BodySeq, &s.PlaceSeq, &s.born, &state, &ino, &seen, &sum}, more...)
 	if err := row.Scan(into...); err != nil {
 		return Stored{}, wrap("read node", err)
 	}
@@ -43,7 +44,7 @@ func scanStored(row scanner, more ...any) (s Stored, err error) {
 func scanOne(row *sql.Row) (s Stored, err error) {
 	var name, state, seen, sum []byte
 	var gone, ino int64
-	err = row.Scan(&s.Node.ID, &s.Node.Parent, &name, &gone, &s.Seq, &s.BodySeq, &s.PlaceSeq, &state, &ino, &seen, &sum)
+	err = row.Scan(&s.Node.ID, &s.Node.Parent, &name, &gone, &s.Seq, &s.BodySeq, &s.PlaceSeq, &s.born, &state, &ino, &seen, &sum)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Stored{}, ErrNotFound
 	}

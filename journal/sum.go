@@ -26,7 +26,8 @@ func (s Sum) Minus(o Sum) Sum {
 
 // SumOf is one node's own part: the SHA-256 over its id, its parent's id, its
 // name and its state, as one and counted once. Because ids and not paths are
-// hashed, moving a directory changes the part of one node only.
+// hashed, moving a directory changes the part of one node only. A stale node
+// (see [Journal.Renumber]) is counted, but has no part in the digest.
 func SumOf(n *Node) Sum {
 	var buf [512]byte
 	return sumOf(n, appendState(buf[:0], n))
@@ -34,6 +35,9 @@ func SumOf(n *Node) Sum {
 
 func sumOf(n *Node, state []byte) Sum {
 	var buf [1024]byte
+	if n.ID < 0 {
+		return Sum{Nodes: 1, Bytes: n.Body.Size}
+	}
 	b := binary.AppendUvarint(buf[:0], uint64(n.ID))
 	b = binary.AppendUvarint(b, uint64(n.Parent))
 	b = appendBytes(b, n.Name)

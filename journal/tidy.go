@@ -31,7 +31,9 @@ func (w *writer) tidy() (more bool) {
 	return more
 }
 
-// purgeStep deletes some rows beneath one removed directory.
+// purgeStep takes some rows beneath one removed directory out of the living. They
+// stay as tombstones while the log knows them: a reader that saw one elsewhere,
+// before it was moved there, has to be told.
 func (t *tx) purgeStep() (more bool, err error) {
 	var dir int64
 	row := t.conn.QueryRowContext(context.Background(), "SELECT coalesce((SELECT dir FROM purge LIMIT 1), 0)")
@@ -48,7 +50,7 @@ func (t *tx) purgeStep() (more bool, err error) {
 				return false, err
 			}
 		}
-		if err := t.forget(id); err != nil {
+		if err := t.unplace(id); err != nil {
 			return false, err
 		}
 	}
@@ -58,7 +60,7 @@ func (t *tx) purgeStep() (more bool, err error) {
 	return true, nil
 }
 
-// purgeNow deletes everything beneath a directory at once.
+// purgeNow is purgeStep for everything beneath a directory at once.
 func (t *tx) purgeNow(dir NodeID) error {
 	if err := t.exec("purge", fmt.Sprintf("INSERT OR IGNORE INTO purge VALUES (%d)", dir)); err != nil {
 		return err
@@ -96,10 +98,10 @@ func (t *tx) childIDs(dir NodeID, limit int) (map[NodeID]Kind, error) {
 	return found, wrap("purge", rows.Err())
 }
 
-func (t *tx) forget(id NodeID) error {
+func (t *tx) unplace(id NodeID) error {
 	delete(t.dirs, id)
-	if _, err := t.stmts.drop.Exec(int64(id)); err != nil {
-		return wrap("purge", err)
+	if err := t.exec("purge", fmt.Sprintf("UPDATE nodes SET gone = 1, ino = 0, sum = NULL WHERE id = %d", id)); err != nil {
+		return err
 	}
 	_, err := t.stmts.dropHash.Exec(int64(id))
 	return wrap("purge", err)

@@ -38,9 +38,9 @@ func (t *tx) prepare(ctx context.Context, conn *sql.Conn, h head) error {
 		text string
 	}{
 		{&t.stmts.node, `SELECT ` + storedColumns + ` FROM nodes n WHERE id = ?`},
-		{&t.stmts.put, `INSERT INTO nodes (id, parent, name, gone, seq, body_seq, place_seq, state, ino, seen, link, key)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET parent=excluded.parent, name=excluded.name, gone=excluded.gone,
-			seq=excluded.seq, body_seq=excluded.body_seq, place_seq=excluded.place_seq, state=excluded.state, ino=excluded.ino,
+		{&t.stmts.put, `INSERT INTO nodes (id, parent, name, gone, seq, body_seq, place_seq, born, state, ino, seen, link, key)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET parent=excluded.parent, name=excluded.name, gone=excluded.gone,
+			seq=excluded.seq, body_seq=excluded.body_seq, place_seq=excluded.place_seq, born=excluded.born, state=excluded.state, ino=excluded.ino,
 			seen=excluded.seen, link=excluded.link, key=excluded.key`},
 		{&t.stmts.hide, `UPDATE nodes SET gone = 2 WHERE id = ?`},
 		{&t.stmts.sum, `UPDATE nodes SET sum = ? WHERE id = ?`},
@@ -129,7 +129,7 @@ func (t *tx) put(s *Stored, state []byte) error {
 	}
 	n := &s.Node
 	t.newest = max(t.newest, n.ID+1)
-	_, err := t.stmts.put.Exec(int64(n.ID), int64(n.Parent), []byte(n.Name), gone, int64(s.Seq), int64(s.BodySeq), int64(s.PlaceSeq),
+	_, err := t.stmts.put.Exec(int64(n.ID), int64(n.Parent), []byte(n.Name), gone, int64(s.Seq), int64(s.BodySeq), int64(s.PlaceSeq), int64(s.born),
 		state, int64(ino), appendSeen(buf[:0], &s.Seen), int64(n.Link), key)
 	if err != nil {
 		return wrap(fmt.Sprintf("put node %d %q", n.ID, n.Name), err)

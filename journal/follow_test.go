@@ -1,0 +1,351 @@
+package journal_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// model is a capitol's tree as a naive map, to make random valid changes.
+type model struct {
+	rng   *rand.Rand
+	nodes map[journal.NodeID]journal.Node
+	next  func() journal.NodeID
+}
+
+func (m *model) dirs() (ids []journal.NodeID) {
+	for id, n := range m.nodes {
+		if n.Kind == journal.Dir && m.alive(id) {
+			ids = append(ids, id)
+		}
+	}
+	return sorted(ids)
+}
+
+func (m *model) others() (ids []journal.NodeID) {
+	for id := range m.nodes {
+		if id != journal.Root && m.alive(id) {
+			ids = append(ids, id)
+		}
+	}
+	return sorted(ids)
+}
+
+func sorted(ids []journal.NodeID) []journal.NodeID {
+	for i := range ids {
+		for k := i; k > 0 && ids[k-1] > ids[k]; k-- {
+			ids[k-1], ids[k] = ids[k], ids[k-1]
+		}
+	}
+	return ids
+}
+
+func (m *model) alive(id journal.NodeID) bool { return m.beneath(id, journal.Root) }
+
+func (m *model) beneath(id, top journal.NodeID) bool {
+	for ; id != 0; id = m.nodes[id].Parent {
+		if id == top {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) taken(parent journal.NodeID, name string) bool {
+	for _, n := range m.nodes {
+		if n.Parent == parent && n.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) name() string { return fmt.Sprintf("n%d", m.rng.IntN(12)) }
+
+// change makes one random valid change, or none.
+func (m *model) change() []journal.Change {
+	dirs, others := m.dirs(), m.others()
+	parent, name := dirs[m.rng.IntN(len(dirs))], m.name()
+	op := m.rng.IntN(10)
+	if len(others) == 0 || op < 4 {
+		if m.taken(parent, name) {
+			return nil
+		}
+		c := file(m.next(), parent, name, byte(m.rng.IntN(256)))
+		if op%2 == 0 {
+			c = dir(c.Node.ID, parent, name)
+		}
+		m.nodes[c.Node.ID] = c.Node
+		return []journal.Change{c}
+	}
+	id := others[m.rng.IntN(len(others))]
+	n := m.nodes[id]
+	switch {
+	case op == 4:
+		delete(m.nodes, id)
+		return []journal.Change{gone(id)}
+	case op < 7: // move
+		if m.taken(parent, name) || m.beneath(parent, id) {
+			return nil
+		}
+		n.Parent, n.Name = parent, name
+	case op < 8: // swap names with another
+		other := others[m.rng.IntN(len(others))]
+		o := m.nodes[other]
+		if m.beneath(id, other) || m.beneath(other, id) {
+			return nil
+		}
+		n.Parent, n.Name, o.Parent, o.Name = o.Parent, o.Name, n.Parent, n.Name
+		m.nodes[other] = o
+		m.nodes[id] = n
+		return []journal.Change{{Node: o}, {Node: n}}
+	default:
+		n.Mode = uint32(m.rng.IntN(0o1000))
+		if n.Kind == journal.File {
+			n.Body.Digest[1]++
+		}
+	}
+	m.nodes[id] = n
+	return []journal.Change{{Node: n}}
+}
+
+// city applies chunks as a city would: what is in the way is parked first.
+type city struct {
+	t testing.TB
+	j *journal.Journal
+}
+
+func (c city) take(chunk journal.Chunk, pos journal.Position, was map[journal.NodeID]journal.NodeID) {
+	c.t.Helper()
+	entries := chunk.Entries
+	in := map[journal.NodeID]bool{}
+	for _, e := range entries {
+		in[e.Change.Node.ID], in[e.Change.Was] = true, true
+	}
+	for _, e := range chunk.Entries {
+		n := e.Change.Node
+		if e.Note != nil || e.Change.Gone || n.ID == journal.Root {
+			continue
+		}
+		if stale, ok := was[n.Parent]; ok {
+			n.Parent = stale
+		}
+		there, err := c.j.Lookup(ctx, n.Parent, n.Name)
+		if err != nil || in[there.Node.ID] {
+			continue
+		}
+		in[there.Node.ID] = true
+		there.Node.Parent, there.Node.Name = journal.Parked, fmt.Sprint(there.Node.ID)
+		entries = append(entries, journal.Entry{Seq: there.Seq, Change: journal.Change{Node: there.Node, Seen: there.Seen}})
+	}
+
+	if err := c.j.Record(ctx, entries, pos); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c city) follow(from *journal.Cursor, limit int) {
+	c.t.Helper()
+	for {
+		chunk, err := from.Next(ctx, limit)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.take(chunk, chunk.Position, nil)
+		if chunk.Done {
+			return
+		}
+	}
+}
+
+func (c city) digest() journal.Digest {
+	c.t.Helper()
+	d, _, err := c.j.ScopeDigest(ctx, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return d
+}
+
+// full is a full comparison: what is not mentioned goes.
+func (c city) full(from *journal.Journal, limit int) {
+	c.t.Helper()
+	mentioned := map[journal.NodeID]bool{}
+	was := map[journal.NodeID]journal.NodeID{}
+	for cur := from.All(nil); ; {
+		chunk, err := cur.Next(ctx, limit)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for i := range chunk.Entries {
+			n := chunk.Entries[i].Change.Node
+			mentioned[n.ID] = true
+			parent := n.Parent
+			if stale, ok := was[parent]; ok {
+				parent = stale
+			}
+			if stale, err := c.j.Lookup(ctx, parent, n.Name); err == nil && stale.Node.ID < 0 && stale.Node.Kind == n.Kind {
+				chunk.Entries[i].Change.Was, was[n.ID] = stale.Node.ID, stale.Node.ID
+			}
+		}
+		c.take(chunk, journal.Position{}, was)
+		clear(was)
+		if !chunk.Done {
+			continue
+		}
+		rest, err := c.j.ScanFrom(ctx, -1<<62, 1<<20)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		var last []journal.Entry
+		for _, s := range rest {
+			if !mentioned[s.Node.ID] {
+				last = append(last, journal.Entry{Seq: s.Seq, Change: gone(s.Node.ID)})
+			}
+		}
+		if err := c.j.Record(ctx, last, chunk.Position); err != nil {
+			c.t.Fatal(err)
+		}
+		return
+	}
+}
+
+func TestCityThatFollowsEndsEqualWhateverHappened(t *testing.T) {
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			j := MustNew(t)
+			m := &model{rng: rand.New(rand.NewPCG(seed, 1)), nodes: map[journal.NodeID]journal.Node{1: root().Node}, next: j.NewID}
+			c := city{t, MustOpen(t, journal.City, newPath(t))}
+			c.full(j, 3)
+			from := j.Follow(c.j.Position().Seq, nil)
+			for range 12 {
+				for range m.rng.IntN(40) {
+					MustAppend(t, j, m.change()...)
+				}
+				if m.rng.IntN(3) > 0 {
+					c.follow(from, 1+m.rng.IntN(9))
+					checkEqual(t, j, c.j)
+				}
+				if m.rng.IntN(4) == 0 { // a reconnect
+					from = j.Follow(c.j.Position().Seq, nil)
+				}
+				if m.rng.IntN(6) == 0 {
+					if err := c.j.Renumber(ctx); err != nil {
+						t.Fatal(err)
+					}
+					c.full(j, 5)
+					checkEqual(t, j, c.j)
+					from = j.Follow(c.j.Position().Seq, nil)
+				}
+			}
+			c.follow(from, 4)
+			checkEqual(t, j, c.j)
+			checkDigest(t, j)
+			checkDigest(t, c.j)
+		})
+	}
+}
+
+func checkEqual(t testing.TB, capitol, c *journal.Journal) {
+	t.Helper()
+	want, pos, err := capitol.ScopeDigest(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, cityPos, err := c.ScopeDigest(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pos != cityPos {
+		t.Fatalf("the city is at %v, the capitol at %v", cityPos, pos)
+	}
+	if got != want {
+		t.Fatalf("tree digests differ at %d; the capitol has\n%vthe city\n%v", pos.Seq, dump(t, capitol), dump(t, c))
+	}
+	if pos.Digest != want {
+		t.Fatalf("the head remembers %v, the rows add up to %v", pos.Digest, want)
+	}
+}
+
+func TestCatchUpTellsEachChangedNodeOnce(t *testing.T) {
+	j := MustNew(t)
+	start := MustAppend(t, j, file(2, 1, "f", 0), file(3, 1, "g", 0), dir(4, 1, "d"))
+	for i := byte(1); i < 100; i++ {
+		MustAppend(t, j, file(2, 1, "f", i))
+	}
+	MustAppend(t, j, gone(3), file(5, 4, "e", 1))
+	MustAppend(t, j, gone(4))
+	chunk, err := j.Follow(start.Seq, nil).Next(ctx, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, e := range chunk.Entries {
+		told = append(told, fmt.Sprint(e.Change.Node.ID, e.Change.Gone))
+	}
+	if want := "[2 false 3 true 4 true]"; fmt.Sprint(told) != want || !chunk.Done {
+		t.Errorf("told %v, done %v; want %v, done", told, chunk.Done, want)
+	}
+}
+
+func TestScopedCursorTellsWhatEntersAndWhatLeaves(t *testing.T) {
+	j := MustNew(t)
+	MustAppend(t, j, dir(2, 1, "a"), dir(3, 1, "b"), dir(4, 3, "deep"), file(5, 4, "x", 1), file(6, 2, "y", 1))
+	c := city{t, MustOpen(t, journal.City, newPath(t))}
+	scope := []string{"a"}
+	for cur := j.All(scope); ; {
+		chunk, err := cur.Next(ctx, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.take(chunk, chunk.Position, nil)
+		if chunk.Done {
+			break
+		}
+	}
+	cur := j.Follow(c.j.Position().Seq, scope)
+	step := func(changes ...journal.Change) {
+		t.Helper()
+		MustAppend(t, j, changes...)
+		c.follow(cur, 2)
+		want, pos, _ := j.ScopeDigest(ctx, scope)
+		got, at, err := c.j.ScopeDigest(ctx, scope)
+		if err != nil || got != want || pos != at {
+			t.Errorf("scope digest %v at %v, want %v at %v (%v)", got, at, want, pos, err)
+		}
+	}
+	step(file(7, 3, "outside", 1))
+	step(dir(4, 2, "deep")) // enters with what it holds
+	if got := MustPath(t, c.j, 5); got != "a/deep/x" {
+		t.Errorf("path = %q, want a/deep/x", got)
+	}
+	step(file(8, 4, "z", 1))
+	step(dir(4, 3, "deep")) // leaves
+	if _, err := c.j.Path(ctx, 5); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("what left the scope is still there: %v", err)
+	}
+	step(dir(2, 1, "other"), dir(3, 1, "a")) // another directory takes the name
+	if got := MustPath(t, c.j, 7); got != "a/outside" {
+		t.Errorf("path = %q, want a/outside", got)
+	}
+}
+
+// dump lists the live rows with what each directory says is beneath it.
+func dump(t testing.TB, j *journal.Journal) string {
+	t.Helper()
+	all, err := j.ScanFrom(ctx, -1<<62, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, s := range all {
+		path, err := j.Path(ctx, s.Node.ID)
+		if err == nil {
+			text += fmt.Sprintf("%4d seq %d %v %q %o beneath %d %.4v\n", s.Node.ID, s.Seq, s.Node.Kind, path, s.Node.Mode, s.Beneath.Nodes, s.Beneath.Digest)
+		}
+	}
+	return text
+}
