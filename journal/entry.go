@@ -10,7 +10,9 @@ type Change struct {
 	Seen Seen // this machine's memory; never part of an entry, never sent
 
 	// Was is a stale node (see [Journal.Renumber]) that this one takes over,
-	// with all that is beneath it. Only for Record; never sent.
+	// with all that is beneath it. What is beneath keeps its stale ids and gets this
+	// node's id as parent, once it is recorded: before, it is found under the stale
+	// parent. Only for Record; never sent.
 	Was NodeID
 }
 
