@@ -1,0 +1,140 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// Applier applies sets to one destination. Its methods may be called at once;
+// sets are applied one after the other.
+type Applier struct {
+	cfg      Config
+	folders  *folders
+	journal  *journal.Journal
+	trash    *trash
+	troubles *troubles
+	partials *partials
+	verified atomic.Pointer[Report]
+	poke     chan struct{} // wakes Run
+
+	mu     sync.Mutex // held while the tree is changed
+	act    act
+	closed bool
+}
+
+// Open opens a destination and its journal, and puts in order what a crash left.
+// The errors are [*RootError] and [*journal.InUseError].
+func Open(cfg Config) (*Applier, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	f, err := openFolders(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	j, err := journal.Open(journal.Config{
+		Path: filepath.Join(cfg.Root, StateName, "journal.db"), Role: journal.City, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), partials: newPartials(f.staging), poke: make(chan struct{}, 1)}
+	a.trash = newTrash(f.trash, f.staging, cfg.Trash, cfg.TrashMax)
+	if err := errors.Join(f.clean(), a.unpark(context.Background())); err != nil {
+		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())
+	}
+	return a, nil
+}
+
+// Close waits for the running set and gives everything back. Twice is safe.
+func (a *Applier) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil
+	}
+	a.closed = true
+	return errors.Join(a.journal.Close(), a.folders.close())
+}
+
+// Journal is the city's journal. It is closed by [Applier.Close].
+func (a *Applier) Journal() *journal.Journal { return a.journal }
+
+// Begins says how a subscription starts.
+type Begins uint8
+
+// The ways to start.
+const (
+	Resume   Begins = iota + 1 // entries after the position
+	Compare                    // all current nodes, under the ids that the journal knows
+	Renumber                   // all current nodes, under other ids: another epoch, a rolled-back capitol, a tree digest that differs
+)
+
+// Begin is called before the first set of a subscription. It forgets what a
+// comparison that broke off had named.
+func (a *Applier) Begin(ctx context.Context, how Begins) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.act = act{}
+	switch how {
+	case Compare:
+		return a.journal.Forget(ctx)
+	case Renumber:
+		a.troubles.clear()
+		return a.journal.Renumber(ctx)
+	}
+	return nil
+}
+
+// Settle is called when the tree is known to be in step: deletions are counted
+// anew from here. See [Limit].
+func (a *Applier) Settle() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.act = act{}
+}
+
+// Apply makes a set true. When it returns nil, everything is on disk and
+// recorded, save the paths that [Status] lists. A [*HoldError] means that
+// nothing was changed; a [*StateError] or [*RootError] that the set is to be
+// applied again later. Applying a set again changes nothing.
+func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	err := whole(a.apply(ctx, s, f, false))
+	a.troubles.setState(err)
+	if a.Behind() {
+		select {
+		case a.poke <- struct{}{}:
+		default:
+		}
+	}
+	return err
+}
+
+func (a *Applier) apply(ctx context.Context, s Set, f Fetcher, again bool) error {
+	if err := a.folders.check(a.cfg.Root); err != nil {
+		return err
+	}
+	r := newRound(ctx, a, s, f)
+	r.again = again
+	defer r.close()
+	for _, step := range []func() error{r.plan, r.hold, r.stage, r.place, r.clear, r.seal, r.record} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func now() time.Time { return time.Now().UTC() }

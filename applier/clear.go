@@ -1,0 +1,199 @@
+package applier
+
+import (
+	"errors"
+
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
+)
+
+// clear removes what is gone, when everything that stays has left it.
+func (r *round) clear() error {
+	for _, t := range r.tasks {
+		if !t.gone || t.state != todo {
+			continue
+		}
+		if err := r.remove(t); err != nil {
+			if err := t.fail(err); err != nil {
+				return err
+			}
+			if err := r.strand(t); err != nil {
+				return err
+			}
+			continue
+		}
+		t.state = done
+		r.places.put(t.id(), nowhere)
+		r.places.dirs.forget(t.id())
+	}
+	return nil
+}
+
+// remove takes one gone node away: with one rename if all beneath it is ours.
+func (r *round) remove(t *task) error {
+	at, ok, err := r.places.of(t.id())
+	if err != nil || !ok {
+		return err
+	}
+	inPlace := at == spot{t.old.Node.Parent, t.old.Node.Name}
+	if t.old.Node.Kind == journal.Dir && inPlace {
+		foreign, err := r.foreignIn(t.id())
+		if err != nil {
+			return err
+		}
+		if foreign {
+			return r.removeOurs(&t.old, at)
+		}
+	}
+	return r.discardAt(at, t.id(), &t.old)
+}
+
+var errForeign = errors.New("foreign")
+
+// foreignIn says whether a directory holds, at any depth, names that hydrasync
+// did not make.
+func (r *round) foreignIn(id journal.NodeID) (bool, error) {
+	ours, err := r.childrenHere(id)
+	if err != nil {
+		return false, err
+	}
+	dir, release, err := r.places.dir(id)
+	if err != nil {
+		return false, ignore(err, unix.ENOENT)
+	}
+	err = dir.List(func(name string) error {
+		if _, ok := ours[name]; !ok {
+			return errForeign
+		}
+		return nil
+	})
+	release()
+	if err == errForeign {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, s := range ours {
+		if s.Node.Kind != journal.Dir {
+			continue
+		}
+		if foreign, err := r.foreignIn(s.Node.ID); err != nil || foreign {
+			return foreign, err
+		}
+	}
+	return false, nil
+}
+
+// childrenHere are the nodes that are still where their rows say, by name.
+func (r *round) childrenHere(id journal.NodeID) (map[string]journal.Stored, error) {
+	rows, err := r.journal.Children(r.ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	here := make(map[string]journal.Stored, len(rows))
+	for _, s := range rows {
+		if !r.places.hasMoved(s.Node.ID) {
+			here[s.Node.Name] = s
+		}
+	}
+	return here, nil
+}
+
+// removeOurs empties a directory of what hydrasync made. With foreign names
+// left in it, it stays.
+func (r *round) removeOurs(s *journal.Stored, at spot) error {
+	if s.Node.Kind != journal.Dir {
+		return r.discardAt(at, s.Node.ID, s)
+	}
+	ours, err := r.childrenHere(s.Node.ID)
+	if err != nil {
+		return err
+	}
+	for name, child := range ours {
+		if err := r.removeOurs(&child, spot{s.Node.ID, name}); err != nil {
+			return err
+		}
+	}
+	dir, release, err := r.places.dir(at.parent)
+	if err != nil {
+		return err
+	}
+	defer release()
+	r.places.dirs.forget(s.Node.ID)
+	delete(r.flush.dirs, s.Node.ID)
+	r.flush.touch(at.parent)
+	err = dir.Rmdir(at.name)
+	if beneath.IsErrno(err, unix.ENOTEMPTY, unix.EEXIST) {
+		r.troubles.keepForeign(join(r.places.rowPath(s.Node.ID)))
+		return nil
+	}
+	return ignore(err, unix.ENOENT)
+}
+
+func ignore(err error, no unix.Errno) error {
+	if beneath.IsErrno(err, no) {
+		return nil
+	}
+	return err
+}
+
+// discardAt sends a node's old object to the trash, from where it is now. If its
+// times say that somebody edited it, it is kept as a local version.
+func (r *round) discardAt(at spot, id journal.NodeID, s *journal.Stored) error {
+	dir, release, err := r.spotDir(at)
+	if err != nil {
+		return err
+	}
+	defer release()
+	st, err := dir.Stat(at.name)
+	if err != nil {
+		return ignore(err, unix.ENOENT)
+	}
+	local := !sameObject(st, s) || s.Node.Kind == journal.File && !sameBytes(st, &s.Seen)
+	size := st.Blocks * 512
+	if s.Node.Kind == journal.Dir {
+		size += s.Beneath.Bytes + s.Beneath.Nodes*pageSize
+	}
+	if at.parent != inStaging {
+		r.flush.touch(at.parent)
+	}
+	return r.toTrash(dir, at, r.places.rowPath(id), local, size)
+}
+
+// sameBytes is untouched without the change time, which our own renames move.
+func sameBytes(st beneath.Stat, s *journal.Seen) bool {
+	return st.Ino == s.Ino && st.Size == s.Size && st.MSec == s.MTime.Sec && st.MNsec == s.MTime.Nsec
+}
+
+// discardForeign sends what hydrasync did not make to the trash: it stands
+// where a node belongs.
+func (r *round) discardForeign(at spot) error {
+	dir, release, err := r.spotDir(at)
+	if err != nil {
+		return err
+	}
+	defer release()
+	st, err := dir.Stat(at.name)
+	if err != nil {
+		return ignore(err, unix.ENOENT)
+	}
+	parts := append([]string{at.name}, r.places.rowPath(at.parent)...)
+	r.flush.touch(at.parent)
+	return r.toTrash(dir, at, parts, true, st.Blocks*512)
+}
+
+// toTrash renames into the trash; parts are the path, upwards.
+func (r *round) toTrash(dir *beneath.Dir, at spot, parts []string, local bool, size int64) error {
+	if len(parts) == 0 {
+		parts = []string{at.name}
+	}
+	err := r.trash.take(dir, at.name, parts, local, size, r.set.Position.Seq)
+	if beneath.IsErrno(err, unix.EACCES) {
+		r.loosen(at)
+		err = r.trash.take(dir, at.name, parts, local, size, r.set.Position.Seq)
+	}
+	r.moves++
+	return err
+}

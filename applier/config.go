@@ -1,0 +1,104 @@
+package applier
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/rs/zerolog"
+)
+
+// Config says which tree, and how careful to be with it.
+type Config struct {
+	Root        string        // the destination; it exists, or its parent does
+	Prune       bool          // also remove what hydrasync did not create
+	MaxDelete   Limit         // zero: [DefaultMaxDelete]
+	Trash       time.Duration // how long replaced versions are kept; zero: [DefaultTrash]; negative: not at all
+	TrashMax    int64         // bytes of all of them; zero: [DefaultTrashMax]
+	VerifyEvery time.Duration // zero: [DefaultVerifyEvery]
+	DryRun      bool          // count what would change, write nothing
+	Log         zerolog.Logger
+	Calls       beneath.Calls // sees every changing call; for tests
+}
+
+// What Config means where it says nothing.
+const (
+	DefaultTrash       = 24 * time.Hour
+	DefaultTrashMax    = 1 << 30
+	DefaultVerifyEvery = time.Hour
+)
+
+// DefaultMaxDelete holds when more than half of the paths and more than a
+// hundred would go at once.
+var DefaultMaxDelete = Limit{Count: 100, Percent: 50}
+
+// Limit is how much may be deleted at once. More than it is more than Count
+// paths and more than Percent of all; a zero part does not count.
+type Limit struct {
+	Count   int64
+	Percent float64
+}
+
+// ParseLimit reads "N", "P%" or "N,P%".
+func ParseLimit(s string) (l Limit, err error) {
+	bad := func() (Limit, error) {
+		return Limit{}, fmt.Errorf("parse limit %q: want a count, a percentage like 50%%, or both: 100,50%%", s)
+	}
+	for part := range strings.SplitSeq(s, ",") {
+		part = strings.TrimSpace(part)
+		if p, ok := strings.CutSuffix(part, "%"); ok {
+			l.Percent, err = strconv.ParseFloat(p, 64)
+			if !(l.Percent > 0 && l.Percent <= 100) {
+				return bad()
+			}
+		} else {
+			l.Count, err = strconv.ParseInt(part, 10, 63)
+		}
+		if err != nil || l.Count < 0 {
+			return bad()
+		}
+	}
+	return l, nil
+}
+
+// String is what [ParseLimit] reads.
+func (l Limit) String() string {
+	p := strconv.FormatFloat(l.Percent, 'f', -1, 64) + "%"
+	switch {
+	case l.Percent == 0:
+		return strconv.FormatInt(l.Count, 10)
+	case l.Count == 0:
+		return p
+	}
+	return strconv.FormatInt(l.Count, 10) + "," + p
+}
+
+// IsZero says that no limit is meant.
+func (l Limit) IsZero() bool { return l == Limit{} }
+
+// Exceeded says whether so many deletions out of total are too many.
+func (l Limit) Exceeded(deletions, total int64) bool {
+	return deletions > l.Count && float64(deletions) > float64(total)*l.Percent/100
+}
+
+func (c *Config) check() error {
+	if c.Root == "" {
+		return errors.New("applier: no root")
+	}
+	if c.MaxDelete.IsZero() {
+		c.MaxDelete = DefaultMaxDelete
+	}
+	if c.Trash == 0 {
+		c.Trash = DefaultTrash
+	}
+	if c.TrashMax == 0 {
+		c.TrashMax = DefaultTrashMax
+	}
+	if c.VerifyEvery == 0 {
+		c.VerifyEvery = DefaultVerifyEvery
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package applier
+
+import (
+	"context"
+	"hash"
+
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
+)
+
+// grow appends in place what a file lacks, if its generation stayed and the old
+// bytes are there. A tail that fits into one piece is checked before it is
+// written. If we crash before the journal is written, the row still has the old
+// size: the next try reads the old bytes, finds them whole, and writes the
+// tail again.
+func (r *round) grow(ctx context.Context, t *task) (bool, error) {
+	o, n := t.old.Node.Body, t.node.Body
+	if !t.known || t.old.Node.Kind != journal.File || o.Generation != n.Generation || o.Size == 0 || o.Size >= n.Size {
+		return false, nil
+	}
+	at, _, err := r.places.of(t.id())
+	if err != nil {
+		return false, err
+	}
+	dir, release, err := r.places.dir(at.parent)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	f, err := openToGrow(dir, at.name)
+	if err != nil {
+		return false, nil // replaced as a whole, then
+	}
+	defer f.Close()
+	h, err := r.prefix(ctx, t, f)
+	if err != nil || h == nil {
+		return false, err
+	}
+	w := &filler{file: f, hash: h, at: o.Size, limit: n.Size}
+	if err := r.appendTail(ctx, t, w); err != nil {
+		f.Truncate(o.Size)
+		return false, err
+	}
+	t.grown = true
+	t.seen.HashState = w.hashState()
+	st, err := f.Stat()
+	if err == nil {
+		t.seen.Lacks, err = dress(f, t.node, st)
+	}
+	if err != nil {
+		return true, err
+	}
+	return true, r.flush.file(f)
+}
+
+func openToGrow(dir *beneath.Dir, name string) (*beneath.File, error) {
+	f, err := dir.Write(name)
+	if beneath.IsErrno(err, unix.EACCES) {
+		if err := dir.Chmod(name, 0o600); err != nil {
+			return nil, err
+		}
+		return dir.Write(name)
+	}
+	return f, err
+}
+
+// prefix gives the hash over the old bytes, or nil if they are not there.
+func (r *round) prefix(ctx context.Context, t *task, f *beneath.File) (hash.Hash, error) {
+	st, err := f.Stat()
+	if err != nil || st.Ino != t.old.Seen.Ino || st.Size < t.old.Node.Body.Size {
+		return nil, err
+	}
+	if untouched(st, &t.old.Seen) && len(t.old.Seen.HashState) > 0 {
+		return resumeHash(t.old.Seen.HashState)
+	}
+	digest, h, err := digestOf(ctx, f, t.old.Node.Body.Size)
+	if err != nil || digest != t.old.Node.Body.Digest {
+		return nil, err
+	}
+	if st.Size > t.old.Node.Body.Size {
+		err = f.Truncate(t.old.Node.Body.Size) // a tail that was not recorded
+	}
+	return h, err
+}
+
+// appendTail writes the bytes after the old size, from what came along if that
+// reaches back far enough.
+func (r *round) appendTail(ctx context.Context, t *task, w *filler) error {
+	body := r.set.Bodies[t.node.ID]
+	missing := int(min(w.limit-w.at, int64(len(body))+1))
+	if missing <= len(body) {
+		w.whole(body[len(body)-missing:])
+	} else if err := r.download(ctx, t, w, w.at); err != nil {
+		return err
+	}
+	return w.finish(t.node.Body)
+}

@@ -1,0 +1,106 @@
+package applier
+
+import (
+	"context"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// stageHardLink gives a file the inode of its group, if one of the group is on
+// the disk with the same state, or takes it out of a group that it left. Not done
+// means that it is made like any other file: it is the group's first.
+func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err error) {
+	if t.node.Link == 0 {
+		return r.leaveGroup(ctx, t)
+	}
+	donor, lacks, err := r.donor(t)
+	if err != nil || donor == nowhere {
+		return false, err
+	}
+	inode, ok, err := r.lookStaged(donor)
+	if err != nil || !ok {
+		return false, err
+	}
+	t.seen.Lacks = lacks
+	if t.known {
+		at, _, err := r.places.of(t.id())
+		if err != nil {
+			return false, err
+		}
+		if own, ok, err := r.look(at); err != nil || ok && own.Ino == inode.Ino {
+			return true, err // a name of that inode already
+		}
+	}
+	dir, release, err := r.spotDir(donor)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	name := tempName()
+	if err := dir.Link(donor.name, r.folders.staging, name); err != nil {
+		if pathOnly(err) {
+			return false, nil // EMLINK, or no hard links here: a copy is better than nothing
+		}
+		return false, err
+	}
+	t.staged = name
+	return true, nil
+}
+
+// leaveGroup gives a file an inode of its own if it still shares one.
+func (r *round) leaveGroup(ctx context.Context, t *task) (bool, error) {
+	at, _, err := r.places.of(t.id())
+	if err != nil {
+		return false, err
+	}
+	st, ok, err := r.look(at)
+	if err != nil || !ok || st.Links < 2 {
+		return false, err
+	}
+	return true, r.stageContent(ctx, t)
+}
+
+// donor is where another of the group is, with the state that t wants: the first of
+// this set, or one that is not in it.
+func (r *round) donor(t *task) (spot, journal.Lack, error) {
+	if l := t.lead; l != nil && l.node.Link == t.node.Link {
+		if l.state == failed || !sameInode(l.node, t.node) {
+			return nowhere, 0, nil
+		}
+		s, ok, err := r.source(l)
+		if err != nil || !ok {
+			return nowhere, 0, err
+		}
+		t.seen.HashState = l.seen.HashState
+		return s, l.seen.Lacks, nil
+	}
+	rows, err := r.journal.ByLink(r.ctx, t.node.Link)
+	if err != nil {
+		return nowhere, 0, err
+	}
+	for i := range rows {
+		s := &rows[i]
+		if s.Node.ID == t.node.ID || r.byID[s.Node.ID] != nil || s.Node.ID < 0 || !sameInode(&s.Node, t.node) {
+			continue
+		}
+		at, _, err := r.places.of(s.Node.ID)
+		if err != nil {
+			return nowhere, 0, err
+		}
+		st, ok, err := r.look(at)
+		if err != nil {
+			return nowhere, 0, err
+		}
+		if ok && st.Ino == s.Seen.Ino && st.Size == s.Node.Body.Size && st.MSec == s.Seen.MTime.Sec && st.MNsec == s.Seen.MTime.Nsec {
+			return at, s.Seen.Lacks, nil
+		}
+	}
+	return nowhere, 0, nil
+}
+
+// sameInode says whether two names can share an inode.
+func sameInode(a, b *journal.Node) bool {
+	x, y := *a, *b
+	x.ID, x.Parent, x.Name, x.Body.Generation = y.ID, y.Parent, y.Name, y.Body.Generation
+	return x.Equal(y)
+}

@@ -1,0 +1,387 @@
+package applier
+
+import (
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
+)
+
+var errTaken = &pathError{"another node has that name"}
+
+// place puts every node where it belongs, its directory first. A node in the
+// way goes first to where it belongs; if it waits for us, both change places;
+// what has no place of its own is parked.
+func (r *round) place() error {
+	for before := -1; before != r.moves; {
+		before = r.moves
+		for _, t := range r.tasks {
+			if t.gone || t.state != todo {
+				continue
+			}
+			if err := r.settle(t); err != nil {
+				return err
+			}
+		}
+	}
+	for _, t := range r.tasks {
+		if !t.gone && t.state == todo {
+			t.fail(errTangled)
+		}
+		if t.state == failed && t.known {
+			if err := r.strand(t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settle places one task, or leaves it todo if it has to wait.
+func (r *round) settle(t *task) error {
+	if t.node.ID == journal.Root {
+		t.state = done
+		return nil
+	}
+	t.state = doing
+	ready, err := r.clearWay(t)
+	if err == nil && ready {
+		err = r.put(t)
+	}
+	switch {
+	case err != nil:
+		t.state = failed
+		return t.fail(err)
+	case ready:
+		t.state = done
+	default:
+		t.state = todo
+	}
+	return nil
+}
+
+// clearWay settles what a task waits for, until nothing moves any more.
+func (r *round) clearWay(t *task) (ready bool, err error) {
+	for range maxTurns {
+		before := r.moves
+		if ready, err = r.needParent(t); err != nil || !ready {
+			return ready, err
+		}
+		if err := r.settleHolder(t); err != nil {
+			return false, err
+		}
+		if r.moves == before {
+			return true, nil
+		}
+	}
+	return true, nil
+}
+
+// maxTurns is more than two nodes can wait for each other in turn.
+const maxTurns = 8
+
+// needParent makes sure that the directory is there, and not inside the node
+// itself: then the node steps aside, the directory comes out, and it is tried again.
+func (r *round) needParent(t *task) (bool, error) {
+	parent := t.node.Parent
+	p := r.byID[parent]
+	if p != nil && p.state == todo && !p.gone {
+		if err := r.settle(p); err != nil {
+			return false, err
+		}
+	}
+	waits := p != nil && (p.state == todo || p.state == doing)
+	_, here, err := r.places.of(parent)
+	if err != nil {
+		return false, err
+	}
+	inside := false
+	if here && t.known && t.old.Node.Kind == journal.Dir {
+		if inside, err = r.places.inside(parent, t.id()); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case here && !inside:
+		return true, nil
+	case !waits && inside:
+		return false, errTangled
+	case !waits || p.gone:
+		return false, errNoParent
+	case !t.known:
+		return false, nil
+	}
+	return false, r.park(t.id())
+}
+
+// settleHolder lets the node that holds the wanted name go where it belongs.
+func (r *round) settleHolder(t *task) error {
+	id, err := r.places.holder(spot{t.node.Parent, t.node.Name})
+	if err != nil || id == 0 || id == t.id() {
+		return err
+	}
+	h := r.byID[id]
+	if h == nil || h.gone || h.state != todo {
+		return nil
+	}
+	return r.settle(h)
+}
+
+// put makes the name lead to the node. Its directory is there.
+func (r *round) put(t *task) error {
+	want := spot{t.node.Parent, t.node.Name}
+	here, known, err := r.places.of(t.id())
+	if err != nil {
+		return err
+	}
+	from := here
+	switch {
+	case t.staged != "":
+		from = spot{inStaging, t.staged}
+	case !known:
+		return errLost
+	case here == want:
+		return nil
+	}
+	holder, err := r.trueHolder(want)
+	if err != nil {
+		return err
+	}
+	if h := r.byID[holder]; h != nil && h != t && h.state == done {
+		return errTaken
+	}
+	if holder == 0 {
+		err = r.putFree(from, want)
+	} else {
+		err = r.putHeld(t, from, want, holder)
+	}
+	if err != nil {
+		return err
+	}
+	staged := t.staged != ""
+	t.staged = ""
+	r.places.put(t.id(), want)
+	if staged && known && here != want {
+		err = r.discardAt(here, t.id(), &t.old)
+	}
+	if staged && known {
+		r.places.dirs.forget(t.id())
+	}
+	return err
+}
+
+// trueHolder is the node of ours that is really there: after a crash, or a
+// stranger's hand, the row may say more than the disk.
+func (r *round) trueHolder(at spot) (journal.NodeID, error) {
+	id, err := r.places.holder(at)
+	if err != nil || id == 0 || r.places.hasMoved(id) {
+		return id, err
+	}
+	if t := r.byID[id]; t != nil && t.met && t.known {
+		return id, nil
+	}
+	s, ok, err := row(r.ctx, r.journal, id)
+	if err != nil || !ok {
+		return 0, err
+	}
+	st, here, err := r.look(at)
+	if err != nil || here && sameObject(st, &s) {
+		return id, err
+	}
+	parked := spot{journal.Parked, parkedName(id)}
+	st, here, err = r.look(parked)
+	if err != nil {
+		return 0, err
+	}
+	if !here || !sameObject(st, &s) {
+		parked = nowhere
+	}
+	r.places.put(id, parked)
+	r.strays = append(r.strays, id)
+	return 0, nil
+}
+
+// putFree takes a name that none of ours has. What is there nevertheless is not
+// ours and goes to the trash first, so that it is lost at no moment.
+func (r *round) putFree(from, want spot) error {
+	err := r.rename(from, want, beneath.NoReplace)
+	if !beneath.IsErrno(err, unix.EEXIST) {
+		return err
+	}
+	if err := r.sameSpelling(want); err != nil {
+		return err
+	}
+	if err := r.discardForeign(want); err != nil {
+		return err
+	}
+	return r.rename(from, want, beneath.NoReplace)
+}
+
+// sameSpelling refuses a name that only a file system which ignores case, or
+// folds letters, takes for one that is there.
+func (r *round) sameSpelling(at spot) error {
+	dir, release, err := r.places.dir(at.parent)
+	if err != nil {
+		return err
+	}
+	defer release()
+	names, err := dir.Names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == at.name {
+			return nil
+		}
+	}
+	return errSpelling
+}
+
+var errSpelling = &pathError{"this file system takes the name for another that is there"}
+
+// putHeld changes places with the node that has the name, which therefore never
+// vanishes. What comes out is the node's own old version, or makes way.
+func (r *round) putHeld(t *task, from, want spot, holder journal.NodeID) error {
+	err := r.rename(from, want, beneath.Exchange)
+	switch {
+	case beneath.IsErrno(err, unix.ENOENT):
+		return r.rename(from, want, beneath.NoReplace)
+	case beneath.IsErrno(err, unix.EINVAL, unix.ENOSYS):
+		return r.putAfter(t, want, holder)
+	case err != nil:
+		return err
+	case holder == t.id():
+		return r.discardAt(from, holder, &t.old)
+	}
+	r.places.put(holder, from)
+	if h := r.byID[holder]; from.parent != inStaging && h != nil && (h.gone || h.state == todo || h.state == doing) {
+		return nil
+	}
+	return r.park(holder)
+}
+
+// putAfter is for what cannot change places: a directory with its own
+// ancestor, or any where the file system has no exchange.
+func (r *round) putAfter(t *task, want spot, holder journal.NodeID) error {
+	var err error
+	if holder == t.id() {
+		err = r.discardAt(want, holder, &t.old)
+	} else {
+		err = r.park(holder)
+	}
+	if err != nil {
+		return err
+	}
+	from, _, err := r.places.of(t.id())
+	if t.staged != "" {
+		from = spot{inStaging, t.staged}
+	}
+	if err != nil {
+		return err
+	}
+	return r.rename(from, want, beneath.NoReplace)
+}
+
+// park takes a node out of the tree. One that no task brings back is recorded
+// as parked: a later set places it, or removes it.
+func (r *round) park(id journal.NodeID) error {
+	at, ok, err := r.places.of(id)
+	if err != nil || !ok || at.parent == journal.Parked {
+		return err
+	}
+	to := spot{journal.Parked, parkedName(id)}
+	err = r.rename(at, to, beneath.NoReplace)
+	if beneath.IsErrno(err, unix.EEXIST) {
+		if err := r.discardForeign(to); err != nil {
+			return err
+		}
+		err = r.rename(at, to, beneath.NoReplace)
+	}
+	if err != nil {
+		return err
+	}
+	r.places.put(id, to)
+	if r.byID[id] == nil {
+		r.strays = append(r.strays, id)
+	}
+	return nil
+}
+
+// strand parks a failed task's node if it is no longer where its row says.
+func (r *round) strand(t *task) error {
+	at, ok, err := r.places.of(t.id())
+	if err != nil || ok && at == (spot{t.old.Node.Parent, t.old.Node.Name}) {
+		return err
+	}
+	if ok {
+		if err := r.park(t.id()); err != nil {
+			return err
+		}
+	}
+	r.strays = append(r.strays, t.id())
+	return nil
+}
+
+// rename moves a name from spot to spot, and remembers both directories for the
+// flush. Directories of ours that forbid it to us are opened up until the end.
+func (r *round) rename(from, to spot, how uint) error {
+	err := r.renameOnce(from, to, how)
+	if beneath.IsErrno(err, unix.EACCES) {
+		r.loosen(from)
+		r.loosen(to)
+		err = r.renameOnce(from, to, how)
+	}
+	if err == nil {
+		r.moves++
+		for _, s := range []spot{from, to} {
+			if s.parent != inStaging {
+				r.flush.touch(s.parent)
+			}
+		}
+	}
+	return err
+}
+
+func (r *round) renameOnce(from, to spot, how uint) error {
+	src, release, err := r.spotDir(from)
+	if err != nil {
+		return err
+	}
+	defer release()
+	dst, release2, err := r.spotDir(to)
+	if err != nil {
+		return err
+	}
+	defer release2()
+	return src.Rename(from.name, dst, to.name, how)
+}
+
+// loosen lets us write in a spot's directory and move a directory that is
+// there. What is not ours stays as it is: the rename fails again, and says so.
+func (r *round) loosen(s spot) {
+	if s.parent == inStaging || s.parent == journal.Parked {
+		return
+	}
+	dir, release, err := r.places.dir(s.parent)
+	if err != nil {
+		return
+	}
+	defer release()
+	r.loosenDir(s.parent, dir)
+	if id, err := r.places.holder(s); err == nil && id != 0 {
+		if sub, err := dir.Dir(s.name); err == nil {
+			r.loosenDir(id, sub)
+			sub.Close()
+		}
+	}
+}
+
+func (r *round) loosenDir(id journal.NodeID, dir *beneath.Dir) {
+	st, err := dir.Self()
+	if err != nil || st.Mode&0o700 == 0o700 || dir.File().Chmod(st.Mode|0o700) != nil {
+		return
+	}
+	if r.loose == nil {
+		r.loose = make(map[journal.NodeID]uint32)
+	}
+	r.loose[id] = st.Mode
+}

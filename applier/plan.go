@@ -1,0 +1,94 @@
+package applier
+
+import (
+	"fmt"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// plan makes the tasks of the set: what is unknown, old or already true falls
+// out, and for the rest it finds what of it is on the disk.
+func (r *round) plan() error {
+	for _, e := range r.set.Entries {
+		if err := r.planEntry(e); err != nil {
+			return err
+		}
+	}
+	if r.set.FullDone {
+		if err := r.planUnnamed(); err != nil {
+			return err
+		}
+	}
+	for _, t := range r.tasks {
+		if err := r.meet(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *round) planEntry(e journal.Entry) error {
+	id := e.Change.Node.ID
+	switch {
+	case e.Note != nil:
+		r.notes = append(r.notes, e)
+		return nil
+	case r.byID[id] != nil:
+		return fmt.Errorf("entry %d: node %d is twice in one set", e.Seq, id)
+	case e.Change.Gone && id == journal.Root:
+		return fmt.Errorf("entry %d: the root cannot go", e.Seq)
+	}
+	if !e.Change.Gone {
+		if err := e.Change.Node.Validate(); err != nil {
+			return fmt.Errorf("entry %d: %w", e.Seq, err)
+		}
+		if r.set.Full {
+			r.act.name(id)
+		}
+	}
+	t, err := r.newTask(e)
+	if err == nil && t != nil {
+		r.add(t)
+	}
+	return err
+}
+
+func (r *round) add(t *task) {
+	r.tasks = append(r.tasks, t)
+	r.byID[t.node.ID] = t
+}
+
+// newTask compares an entry with its row; nil means that nothing is to do.
+func (r *round) newTask(e journal.Entry) (*task, error) {
+	t := &task{entry: e, gone: e.Change.Gone}
+	t.node = &t.entry.Change.Node
+	var err error
+	if t.old, t.known, err = row(r.ctx, r.journal, t.node.ID); err != nil {
+		return nil, err
+	}
+	if t.known {
+		r.places.learn(t.old)
+	}
+	switch {
+	case t.gone && !t.known, t.known && t.old.Seq > e.Seq:
+		return nil, nil
+	case t.gone || !t.known || r.again:
+		return t, nil
+	case t.old.Node.Equal(*t.node):
+		if t.old.Seq == e.Seq {
+			return nil, nil
+		}
+		t.state, t.seen = done, t.old.Seen
+	}
+	return t, nil
+}
+
+// parentHere says whether a task's directory is one of ours, in this set or
+// before it.
+func (r *round) parentHere(t *task) (bool, error) {
+	if p := r.byID[t.node.Parent]; p != nil {
+		return !p.gone && p.state != failed && p.node.Kind == journal.Dir, nil
+	}
+	_, ok, err := r.places.of(t.node.Parent)
+	return ok, err
+}

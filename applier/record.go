@@ -1,0 +1,91 @@
+package applier
+
+import (
+	"errors"
+
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// record writes what the disk now holds into the journal, and the position. A
+// crash before it repeats the set; a crash after it has nothing to repeat.
+func (r *round) record() error {
+	entries, err := r.entries()
+	if err != nil {
+		return err
+	}
+	pos := r.set.Position
+	if r.set.Full && !r.set.FullDone || pos == r.journal.Position() {
+		pos = journal.Position{}
+	}
+	if len(entries) > 0 || !pos.IsZero() {
+		if c := r.cfg.Calls; c != nil {
+			if err := c.Before("record", ""); err != nil {
+				return &beneath.Error{Op: "record", Err: err}
+			}
+		}
+		if err := r.journal.Record(r.ctx, entries, pos); err != nil {
+			return err
+		}
+	}
+	r.settled()
+	return nil
+}
+
+func (r *round) entries() ([]journal.Entry, error) {
+	entries := r.notes
+	for _, id := range r.strays {
+		if t := r.byID[id]; t != nil && t.state == done {
+			continue
+		}
+		s, ok, err := row(r.ctx, r.journal, id)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			s.Node.Parent, s.Node.Name = journal.Parked, parkedName(id)
+			entries = append(entries, journal.Entry{Seq: s.Seq, Time: now(), BodySeq: s.BodySeq, PlaceSeq: s.PlaceSeq,
+				Change: journal.Change{Node: s.Node, Seen: s.Seen}})
+		}
+	}
+	for _, t := range r.tasks {
+		if t.state != done {
+			continue
+		}
+		e := t.entry
+		e.Change.Seen, e.Change.Was = t.seen, t.was
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// settled tells the rest of the applier how the round ended.
+func (r *round) settled() {
+	for _, t := range r.tasks {
+		switch {
+		case t.state == done:
+			r.troubles.solved(t.node.ID)
+			r.troubles.lacking(t.seen.Lacks, t.node)
+		case errors.Is(t.err, errMovedOn):
+			r.troubles.owed(t.entry, r.pathOf(t), t.err)
+		case t.state == failed:
+			r.troubles.failed(t.entry, r.pathOf(t), t.err)
+		}
+	}
+	r.act.doomed += r.doomed()
+	if r.set.FullDone {
+		r.act = act{}
+		r.dropHold()
+	}
+}
+
+// pathOf is a task's path for people.
+func (r *round) pathOf(t *task) string {
+	if t.gone {
+		return join(r.places.rowPath(t.node.ID))
+	}
+	if t.entry.Path != "" {
+		return t.entry.Path
+	}
+	return join(append([]string{t.node.Name}, r.places.rowPath(t.node.Parent)...))
+}

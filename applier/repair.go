@@ -1,0 +1,112 @@
+package applier
+
+import (
+	"context"
+	"strings"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// repairPiece is how many nodes are repaired at once, so that a live set waits little.
+const repairPiece = 256
+
+// Verify compares the disk with the journal: by what the journal remembers of
+// each file, or with content by every byte. With a Fetcher it repairs:
+// edited versions go to the trash, and what is missing is fetched again. With
+// Prune it also removes what hydrasync did not make. It runs beside sets.
+func (a *Applier) Verify(ctx context.Context, content bool, f Fetcher) (Report, error) {
+	c := &checker{ctx: ctx, journal: a.journal, root: a.folders.root, content: content, prune: a.cfg.Prune && f != nil}
+	if err := a.folders.check(a.cfg.Root); err != nil {
+		return Report{}, err
+	}
+	report, err := c.run()
+	if err == nil && f != nil && !a.cfg.DryRun {
+		err = a.repair(ctx, c, &report, f)
+	}
+	if err == nil {
+		a.verified.Store(&report)
+	}
+	return report, err
+}
+
+func (a *Applier) repair(ctx context.Context, c *checker, report *Report, f Fetcher) error {
+	ids := append(c.wrong, c.stale...)
+	for len(ids) > 0 {
+		piece := ids[:min(len(ids), repairPiece)]
+		ids = ids[len(piece):]
+		if err := a.repairPiece(ctx, piece, f); err != nil {
+			return err
+		}
+	}
+	for _, id := range c.wrong {
+		if !a.troubles.has(id) {
+			report.Repaired++
+		}
+	}
+	return a.pruneAll(ctx, c.extra)
+}
+
+// repairPiece applies nodes again as their rows have them.
+func (a *Applier) repairPiece(ctx context.Context, ids []journal.NodeID, f Fetcher) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	var set Set
+	for _, id := range ids {
+		s, ok, err := row(ctx, a.journal, id)
+		if err != nil {
+			return err
+		}
+		if ok && s.Node.Parent != journal.Parked {
+			set.Entries = append(set.Entries, a.entryOf(ctx, &s))
+		}
+	}
+	return whole(a.apply(ctx, set, f, true))
+}
+
+// entryOf is the entry that made a row, from the log if it is still there.
+func (a *Applier) entryOf(ctx context.Context, s *journal.Stored) journal.Entry {
+	if log, err := a.journal.Entries(ctx, s.Seq-1, 1); err == nil && len(log) == 1 && log[0].Seq == s.Seq && log[0].Change.Node.Equal(s.Node) {
+		return log[0]
+	}
+	return journal.Entry{Seq: s.Seq, Time: now(), BodySeq: s.BodySeq, PlaceSeq: s.PlaceSeq, Change: journal.Change{Node: s.Node}}
+}
+
+// pruneAll sends foreign names to the trash. One that a set took meanwhile is no
+// longer foreign.
+func (a *Applier) pruneAll(ctx context.Context, paths []string) error {
+	for _, path := range paths {
+		if err := a.pruneOne(ctx, path); err != nil && !pathOnly(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Applier) pruneOne(ctx context.Context, path string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	cut := strings.LastIndexByte(path, '/')
+	parent, err := a.journal.Resolve(ctx, path[:max(cut, 0)])
+	if err != nil {
+		return &pathError{"its directory is gone"}
+	}
+	r := newRound(ctx, a, Set{Position: a.journal.Position()}, nil)
+	defer r.close()
+	at := spot{parent.Node.ID, path[cut+1:]}
+	if id, err := r.places.holder(at); err != nil || id != 0 {
+		return err
+	}
+	return r.discardForeign(at)
+}
+
+func (t *troubles) has(id journal.NodeID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.paths[id] != nil
+}

@@ -1,0 +1,104 @@
+package applier
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// round is one set on its way to the disk. Its steps run one after the other:
+// plan, hold, stage, place, clear, seal, record.
+type round struct {
+	*Applier
+	ctx    context.Context
+	set    Set
+	fetch  Fetcher
+	again  bool // make nodes anew although their rows say that they are there
+	tasks  []*task
+	byID   map[journal.NodeID]*task
+	notes  []journal.Entry
+	places *places
+	flush  flushes
+	moves  int                       // renames so far
+	strays []journal.NodeID          // nodes of ours that had to make way and have no place
+	loose  map[journal.NodeID]uint32 // directories that we had to make writable, with their mode
+}
+
+func newRound(ctx context.Context, a *Applier, s Set, f Fetcher) *round {
+	return &round{
+		Applier: a, ctx: ctx, set: s, fetch: f,
+		byID:   make(map[journal.NodeID]*task, len(s.Entries)),
+		places: newPlaces(ctx, a.journal, a.folders),
+	}
+}
+
+// close gives back what the round held. What is still in staging was not placed.
+func (r *round) close() {
+	for _, t := range r.tasks {
+		if t.staged != "" {
+			r.folders.staging.RemoveAll(t.staged)
+		}
+	}
+	r.places.close()
+}
+
+// state is how far a task is.
+type state uint8
+
+const (
+	todo state = iota
+	doing
+	done
+	failed
+)
+
+// task is one node of a set.
+type task struct {
+	entry journal.Entry
+	node  *journal.Node // in entry
+	gone  bool
+
+	old    journal.Stored // the row, if known
+	known  bool           // the disk has the node as old says
+	was    journal.NodeID // the stale node that this one takes over
+	lead   *task          // the hard-link group's first in this set
+	staged string         // a name in staging that will take the node's place
+	grown  bool           // appended in place
+	late   bool           // a directory that gets its mode when all is placed
+	met    bool           // its old object was looked for
+
+	state state
+	err   error
+	seen  journal.Seen
+}
+
+// id is by which the places know the node.
+func (t *task) id() journal.NodeID { return t.node.ID }
+
+// keeps says whether the node's bytes are on the disk already, as its old state.
+func (t *task) keeps() bool {
+	o, n := &t.old.Node, t.node
+	return t.known && o.Kind == n.Kind && o.Body.Digest == n.Body.Digest && o.Body.Size == n.Body.Size
+}
+
+// fail gives up on the task and on nothing else, or says that the error
+// concerns more than its path.
+func (t *task) fail(err error) error {
+	if !pathOnly(err) {
+		return err
+	}
+	t.state, t.err = failed, err
+	return nil
+}
+
+func (r *round) task(id journal.NodeID) *task { return r.byID[id] }
+
+// row reads a live row; ok is false when there is none.
+func row(ctx context.Context, j *journal.Journal, id journal.NodeID) (s journal.Stored, ok bool, err error) {
+	s, err = j.Node(ctx, id)
+	if errors.Is(err, journal.ErrNotFound) {
+		return s, false, nil
+	}
+	return s, err == nil && !s.Gone, err
+}

@@ -1,0 +1,72 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// sweepEvery is how often the trash is looked through; trash that is a minute
+// too old hurts nobody.
+const sweepEvery = time.Minute
+
+// Run does what time brings until ctx ends: a verify with repair at the start
+// and every VerifyEvery, failed paths tried again, the trash swept.
+func (a *Applier) Run(ctx context.Context, f Fetcher) error {
+	verify, sweep := now(), now()
+	for {
+		if ctx.Err() != nil {
+			return nil
+		}
+		at := now()
+		if !at.Before(verify) || a.troubles.wantsVerify() {
+			a.runVerify(ctx, f)
+			verify = now().Add(a.cfg.VerifyEvery)
+		}
+		if entries := a.troubles.due(at); len(entries) > 0 {
+			a.report("retry", a.Apply(ctx, Set{Entries: entries}, f))
+		}
+		if !at.Before(sweep) {
+			a.report("sweep", a.trash.sweep(at))
+			sweep = now().Add(sweepEvery)
+		}
+		a.sleep(ctx, verify, sweep)
+	}
+}
+
+func (a *Applier) runVerify(ctx context.Context, f Fetcher) {
+	r, err := a.Verify(ctx, false, f)
+	a.report("verify", err)
+	if err == nil && !r.Equal() {
+		a.cfg.Log.Info().Int64("missing", r.Missing).Int64("differs", r.Differs).Int64("repaired", r.Repaired).Msg("destination was changed")
+	}
+}
+
+func (a *Applier) report(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrClosed) {
+		a.cfg.Log.Warn().Str("task", what).Err(err).Msg("background task failed")
+	}
+}
+
+// sleep waits for the next time, a poke, or the end.
+func (a *Applier) sleep(ctx context.Context, times ...time.Time) {
+	next := a.troubles.nextRetry()
+	for _, t := range times {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	timer := time.NewTimer(max(time.Until(next), time.Second))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-a.poke:
+	}
+}
+
+func (t *troubles) nextRetry() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.retry
+}

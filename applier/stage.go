@@ -1,0 +1,301 @@
+package applier
+
+import (
+	"context"
+	"crypto/rand"
+	"sync/atomic"
+
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// stagers work on the disk: more of them only wait for one another.
+	stagers = 4
+	// fetchers wait for the network, so that a large file holds up no other.
+	fetchers = 16
+)
+
+// stage makes ready everything that the tasks need, beside the tree: contents,
+// new directories and links in staging, owner and mode of what stays, bytes
+// at the end of what grew. Then it flushes the files.
+func (r *round) stage() error {
+	near, far, after := r.split()
+	r.flush.choose(len(near) + len(far) + len(after))
+	if err := r.stageAll(near, far); err != nil {
+		return err
+	}
+	for _, t := range after {
+		if err := r.stageTask(r.ctx, t); err != nil {
+			return err
+		}
+	}
+	return r.flush.files(r.folders.root.Top())
+}
+
+func (r *round) stageAll(near, far []*task) error {
+	if len(near)+len(far) == 1 {
+		return r.stageTask(r.ctx, append(near, far...)[0])
+	}
+	g, ctx := errgroup.WithContext(r.ctx)
+	r.lane(g, ctx, near, stagers)
+	r.lane(g, ctx, far, fetchers)
+	return g.Wait()
+}
+
+// lane works through tasks with so many workers.
+func (r *round) lane(g *errgroup.Group, ctx context.Context, tasks []*task, workers int) {
+	var next atomic.Int64
+	for range min(workers, len(tasks)) {
+		g.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(tasks) || ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err := r.stageTask(ctx, tasks[i]); err != nil {
+					return err
+				}
+			}
+		})
+	}
+}
+
+// split sorts the tasks: near needs the disk only, far may need the network,
+// and after waits for another's result: equal content is fetched once, and the names of
+// a hard-link group follow its first.
+func (r *round) split() (near, far, after []*task) {
+	leads := make(map[any]*task)
+	for _, t := range r.tasks {
+		if key := r.sharing(t); key != nil && (leads[key] == nil || t.keeps() && !leads[key].keeps()) {
+			leads[key] = t
+		}
+	}
+	for _, t := range r.tasks {
+		key := r.sharing(t)
+		switch {
+		case t.gone || t.state != todo:
+		case key == nil:
+			near = append(near, t)
+		case leads[key] == t:
+			far = append(far, t)
+		default:
+			t.lead = leads[key]
+			after = append(after, t)
+		}
+	}
+	return near, far, after
+}
+
+// sharing is what a task has in common with others that want the same bytes;
+// nil if its bytes are here.
+func (r *round) sharing(t *task) any {
+	switch _, inline := r.set.Bodies[t.node.ID]; {
+	case t.gone || t.state != todo || t.node.Kind != journal.File:
+		return nil
+	case t.node.Link != 0:
+		return t.node.Link
+	case inline || t.keeps() || t.node.Body.Size == 0:
+		return nil
+	}
+	return t.node.Body.Digest
+}
+
+// stageTask makes one task ready. An error that concerns only its path is kept
+// in the task.
+func (r *round) stageTask(ctx context.Context, t *task) error {
+	if err := r.stageKind(ctx, t); err != nil {
+		return t.fail(err)
+	}
+	return nil
+}
+
+func (r *round) stageKind(ctx context.Context, t *task) error {
+	switch {
+	case t.node.ID == journal.Root:
+		return r.dressRoot(t)
+	case t.node.Kind == journal.File:
+		return r.stageFile(ctx, t)
+	case t.known && t.old.Node.Kind == t.node.Kind && t.old.Node.Target == t.node.Target:
+		return r.dressOld(t)
+	case t.node.Kind == journal.Dir:
+		return r.stageDir(t)
+	}
+	return r.stageLink(t)
+}
+
+// stageFile finds the cheapest way to the content.
+func (r *round) stageFile(ctx context.Context, t *task) error {
+	if t.node.Link != 0 || t.known && t.old.Node.Link != 0 {
+		if done, err := r.stageHardLink(ctx, t); done || err != nil {
+			return err
+		}
+	}
+	if t.keeps() {
+		whole, err := r.wholeOld(t)
+		if err != nil {
+			return err
+		}
+		if whole {
+			return r.dressOld(t)
+		}
+	} else if done, err := r.grow(ctx, t); done || err != nil {
+		return err
+	}
+	return r.stageContent(ctx, t)
+}
+
+// wholeOld says whether the file on the disk still has the bytes of its row,
+// reading them only if its times say that somebody was there.
+func (r *round) wholeOld(t *task) (bool, error) {
+	at, _, err := r.places.of(t.id())
+	if err != nil {
+		return false, err
+	}
+	st, ok, err := r.look(at)
+	if err != nil || !ok {
+		return false, err
+	}
+	if untouched(st, &t.old.Seen) {
+		t.seen.HashState = t.old.Seen.HashState
+		return true, nil
+	}
+	return r.sameContent(&journal.Node{Kind: journal.File, Body: t.node.Body, Link: journal.Root}, at, st)
+}
+
+// dressOld sets owner, attributes, times and mode of what stays, where it is now.
+func (r *round) dressOld(t *task) error {
+	at, _, err := r.places.of(t.id())
+	if err != nil {
+		return err
+	}
+	dir, release, err := r.places.dir(at.parent)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if t.node.Kind == journal.Symlink {
+		t.seen.Lacks, err = dressLink(dir, at.name, t.node)
+		return err
+	}
+	f, err := r.openToDress(dir, at.name, t.node.Kind)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return r.dressFile(t, f)
+}
+
+// dressFile dresses and, if anything changed, flushes.
+func (r *round) dressFile(t *task, f *beneath.File) error {
+	before, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if t.seen.Lacks, err = dress(f, r.lateMode(t), before); err != nil {
+		return err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if before == after {
+		return nil
+	}
+	return r.flush.file(f)
+}
+
+// openToDress opens for reading, and loosens a mode that forbids even that to us.
+func (r *round) openToDress(dir *beneath.Dir, name string, kind journal.Kind) (*beneath.File, error) {
+	f, err := openAs(dir, name, kind)
+	if beneath.IsErrno(err, unix.EACCES) {
+		mode := uint32(0o600)
+		if kind == journal.Dir {
+			mode = 0o700
+		}
+		if err := dir.Chmod(name, mode); err != nil {
+			return nil, err
+		}
+		return openAs(dir, name, kind)
+	}
+	return f, err
+}
+
+func openAs(dir *beneath.Dir, name string, kind journal.Kind) (*beneath.File, error) {
+	if kind != journal.Dir {
+		return dir.Read(name)
+	}
+	d, err := dir.Dir(name)
+	if err != nil {
+		return nil, err
+	}
+	return d.File(), nil
+}
+
+func (r *round) dressRoot(t *task) error { return r.dressFile(t, r.folders.root.Top().File()) }
+
+// lateMode is the node with a mode that lets us work in it: a directory that
+// its owner may not write gets its own mode when all is placed.
+func (r *round) lateMode(t *task) *journal.Node {
+	if t.node.Kind != journal.Dir || t.node.Mode&0o700 == 0o700 {
+		return t.node
+	}
+	n := *t.node
+	n.Mode |= 0o700
+	t.late = true
+	return &n
+}
+
+// stageDir makes a directory in staging, dressed before anybody sees it.
+func (r *round) stageDir(t *task) error {
+	name := tempName()
+	if err := r.folders.staging.Mkdir(name, 0o700); err != nil {
+		return err
+	}
+	t.staged = name
+	d, err := r.folders.staging.Dir(name)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	st, err := d.Self()
+	if err != nil {
+		return err
+	}
+	t.seen.Lacks, err = dress(d.File(), r.lateMode(t), st)
+	return err
+}
+
+// stageLink makes a symbolic link in staging; its target is data.
+func (r *round) stageLink(t *task) (err error) {
+	name := tempName()
+	if err := r.folders.staging.Symlink(t.node.Target, name); err != nil {
+		return err
+	}
+	t.staged = name
+	t.seen.Lacks, err = dressLink(r.folders.staging, name, t.node)
+	return err
+}
+
+// dressLink sets what a symbolic link can have: owner and time.
+func dressLink(dir *beneath.Dir, name string, n *journal.Node) (lacks journal.Lack, err error) {
+	st, err := dir.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	if st.UID != n.UID || st.GID != n.GID {
+		if lacks, err = allow(journal.LackOwner, dir.ChownLink(name, n.UID, n.GID)); err != nil {
+			return lacks, err
+		}
+	}
+	if st.MSec != n.MTime.Sec || st.MNsec != n.MTime.Nsec {
+		lack, err := allow(journal.LackTime, dir.TimeLink(name, n.MTime.Sec, n.MTime.Nsec))
+		return lacks | lack, err
+	}
+	return lacks, nil
+}
+
+// tempName is a name in staging that nobody guesses.
+func tempName() string { return rand.Text() }

@@ -1,0 +1,262 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// Report is what a verify found: how the disk differs from the journal.
+type Report struct {
+	At       time.Time `json:"at"`
+	Seconds  float64   `json:"seconds"`
+	Content  bool      `json:"content"` // every byte was read
+	Nodes    int64     `json:"nodes"`
+	Read     int64     `json:"bytes_read"`
+	Missing  int64     `json:"missing"`
+	Differs  int64     `json:"differs"`
+	Extra    int64     `json:"extra"`    // not made by hydrasync, counted without what is beneath
+	Repaired int64     `json:"repaired"` // of the missing and differing
+	Findings []Finding `json:"findings,omitempty"`
+}
+
+// Finding is one path that a verify found, one of the first.
+type Finding struct {
+	Path string `json:"path"` // bytes; escape it for people
+	What string `json:"what"`
+}
+
+// maxFindings bounds a report's list; the counts are whole.
+const maxFindings = 100
+
+// Equal says whether the disk has what the journal says. Foreign names do not count.
+func (r *Report) Equal() bool { return r.Missing == 0 && r.Differs == 0 }
+
+// VerifyDir compares a destination with its journal, beside a running city or
+// without one, and changes nothing.
+func VerifyDir(ctx context.Context, root string, content bool) (Report, error) {
+	j, err := journal.OpenReadOnly(filepath.Join(root, StateName, "journal.db"))
+	if err != nil {
+		return Report{}, fmt.Errorf("verify %q: %w", root, err)
+	}
+	defer j.Close()
+	r, err := beneath.Open(root, nil)
+	if err != nil {
+		return Report{}, rootError(root, err)
+	}
+	defer r.Close()
+	c := &checker{ctx: ctx, journal: j, root: r, content: content}
+	return c.run()
+}
+
+// checker walks journal and disk side by side. A difference is looked at a
+// second time with a fresh row: a set may be just being applied.
+type checker struct {
+	ctx     context.Context
+	journal *journal.Journal
+	root    *beneath.Root
+	content bool
+	report  Report
+	wrong   []journal.NodeID // differs or missing
+	stale   []journal.NodeID // equal, but its row's times are not
+	extra   []string         // foreign paths, for pruning
+	prune   bool
+}
+
+func (c *checker) run() (Report, error) {
+	c.report = Report{At: now(), Content: c.content}
+	root, ok, err := row(c.ctx, c.journal, journal.Root)
+	if err == nil && ok {
+		c.report.Nodes++
+		err = c.dir(&root, "")
+	}
+	c.report.Seconds = time.Since(c.report.At).Seconds()
+	return c.report, err
+}
+
+// dir checks what is in a directory, and everything beneath.
+func (c *checker) dir(s *journal.Stored, path string) error {
+	rows, err := c.journal.Children(c.ctx, s.Node.ID)
+	if err != nil {
+		return err
+	}
+	dir, err := c.root.Dir(path)
+	if err != nil && !pathOnly(err) {
+		return err
+	}
+	if err == nil {
+		defer dir.Close()
+		if err := c.foreign(dir, s, path, rows); err != nil {
+			return err
+		}
+	}
+	for i := range rows {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		c.report.Nodes++
+		if err := c.node(dir, &rows[i], below(path, rows[i].Node.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func below(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "/" + name
+}
+
+func (c *checker) foreign(dir *beneath.Dir, s *journal.Stored, path string, rows []journal.Stored) error {
+	ours := make(map[string]bool, len(rows))
+	for i := range rows {
+		ours[rows[i].Node.Name] = true
+	}
+	return dir.List(func(name string) error {
+		if ours[name] || path == "" && name == StateName {
+			return nil
+		}
+		if _, err := c.journal.Lookup(c.ctx, s.Node.ID, name); !errors.Is(err, journal.ErrNotFound) {
+			return err // it came meanwhile
+		}
+		c.report.Extra++
+		if c.prune {
+			c.extra = append(c.extra, below(path, name))
+		}
+		return nil
+	})
+}
+
+func (c *checker) node(dir *beneath.Dir, s *journal.Stored, path string) error {
+	what, err := c.compare(dir, s)
+	if err != nil {
+		return err
+	}
+	if what != "" {
+		fresh, ok, err := row(c.ctx, c.journal, s.Node.ID)
+		if err != nil || !ok || fresh.Seq != s.Seq || fresh.Seen.Ino != s.Seen.Ino {
+			return err // a set is just being applied: the next verify looks
+		}
+		c.find(s, path, what)
+	}
+	if s.Node.Kind == journal.Dir {
+		return c.dir(s, path)
+	}
+	return nil
+}
+
+func (c *checker) find(s *journal.Stored, path, what string) {
+	if what == stale {
+		c.stale = append(c.stale, s.Node.ID)
+		return
+	}
+	if what == "missing" {
+		c.report.Missing++
+	} else {
+		c.report.Differs++
+	}
+	c.wrong = append(c.wrong, s.Node.ID)
+	if len(c.report.Findings) < maxFindings {
+		c.report.Findings = append(c.report.Findings, Finding{path, what})
+	}
+}
+
+// stale is no difference: only the change time moved on.
+const stale = "stale"
+
+// compare says how a node on the disk differs from its row: "" not at all. While
+// the change time is the row's, nothing was changed and nothing has to be read.
+func (c *checker) compare(dir *beneath.Dir, s *journal.Stored) (string, error) {
+	if dir == nil {
+		return "missing", nil
+	}
+	st, err := dir.Stat(s.Node.Name)
+	if err != nil {
+		if pathOnly(err) {
+			return "missing", nil
+		}
+		return "", err
+	}
+	n := &s.Node
+	switch {
+	case st.Type != typeOf(n.Kind):
+		return "type", nil
+	case st.Mode != n.Mode && n.Kind != journal.Symlink && s.Seen.Lacks&journal.LackMode == 0:
+		return "mode", nil
+	case (st.UID != n.UID || st.GID != n.GID) && s.Seen.Lacks&journal.LackOwner == 0:
+		return "owner", nil
+	case n.Kind == journal.File && st.Size != n.Body.Size:
+		return "size", nil
+	}
+	return c.compareKind(dir, s, st)
+}
+
+func (c *checker) compareKind(dir *beneath.Dir, s *journal.Stored, st beneath.Stat) (string, error) {
+	switch s.Node.Kind {
+	case journal.Symlink:
+		target, err := dir.Readlink(s.Node.Name)
+		if err != nil || target != s.Node.Target {
+			return "target", nil
+		}
+		return "", nil
+	case journal.Dir:
+		return "", nil
+	}
+	changed := st.CSec != s.Seen.CTime.Sec || st.CNsec != s.Seen.CTime.Nsec || st.Ino != s.Seen.Ino
+	if !changed && !c.content {
+		return "", nil
+	}
+	if st.MSec != s.Seen.MTime.Sec || st.MNsec != s.Seen.MTime.Nsec {
+		return "time", nil
+	}
+	f, err := dir.Read(s.Node.Name)
+	if err != nil {
+		return "unreadable", nil
+	}
+	defer f.Close()
+	return c.compareBytes(f, s, changed)
+}
+
+func (c *checker) compareBytes(f *beneath.File, s *journal.Stored, changed bool) (string, error) {
+	if s.Seen.Lacks&(journal.LackXattr|journal.LackACL) == 0 && !sameXattrs(f, s.Node.Xattrs) {
+		return "attributes", nil
+	}
+	digest, _, err := digestOf(c.ctx, f, s.Node.Body.Size)
+	c.report.Read += s.Node.Body.Size
+	switch {
+	case err != nil && !pathOnly(err):
+		return "", err
+	case err != nil || digest != s.Node.Body.Digest:
+		return "content", nil
+	case changed:
+		return stale, nil
+	}
+	return "", nil
+}
+
+func sameXattrs(f *beneath.File, want []journal.Xattr) bool {
+	have, err := f.Xattrs()
+	if err != nil {
+		return false
+	}
+	n := 0
+	for _, name := range have {
+		if carried(name) {
+			n++
+		}
+	}
+	for _, x := range want {
+		value, err := f.Xattr(x.Name)
+		if err != nil || string(value) != string(x.Value) {
+			return false
+		}
+	}
+	return n == len(want)
+}
