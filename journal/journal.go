@@ -87,7 +87,8 @@ func open(cfg Config) (*Journal, error) {
 }
 
 // OpenReadOnly opens a journal beside the process that writes it. Only reading
-// methods work on it; they see what was committed when they were called.
+// methods work on it; they see what was committed when they were called, but
+// Position stays what it was on opening and Wait does not wake: ask Stats.
 func OpenReadOnly(path string) (*Journal, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
@@ -184,29 +185,4 @@ func (j *Journal) publish(h head) {
 	j.head = h
 	close(j.moved)
 	j.moved = make(chan struct{})
-}
-
-// Stats are figures for people; what they cost does not grow with the tree.
-type Stats struct {
-	Role     Role
-	Position Position
-	Floor    Seq       // entries up to and including it are compacted
-	Nodes    int64     // live, the root included
-	Bytes    int64     // of all files together
-	Existed  bool      // the file held entries when it was opened
-	LastSeen time.Time // of the last commit before it was opened
-}
-
-// Stats reads the figures.
-func (j *Journal) Stats(ctx context.Context) (Stats, error) {
-	j.mu.Lock()
-	h, started := j.head, j.started
-	j.mu.Unlock()
-	s := Stats{Role: h.role, Position: h.pos, Floor: h.floor, Existed: started.pos.Seq > 0, LastSeen: started.touched}
-	root, err := j.Node(ctx, Root)
-	if errors.Is(err, ErrNotFound) {
-		return s, nil
-	}
-	s.Nodes, s.Bytes = root.Beneath.Nodes+1, root.Beneath.Bytes
-	return s, err
 }
