@@ -1,0 +1,207 @@
+package watcher
+
+import (
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// appendAll makes changes of what the sights came to, appends them, and sets
+// going what follows from them.
+func (l *look) appendAll() error {
+	for _, s := range l.sights {
+		if s.id == 0 || !s.there || s.st.kind == 0 {
+			continue
+		}
+		if err := l.change(s); err != nil {
+			return err
+		}
+	}
+	if len(l.changes) > 0 {
+		if _, err := l.journal.Append(l.ctx, l.changes); err != nil {
+			return err
+		}
+		l.appended()
+	}
+	l.dirty.later(l.again...)
+	for _, path := range l.stir {
+		l.dirty.hear(path, oneName)
+	}
+	l.walks.push(l.tasks...)
+	if l.at[l.cfg.IgnoreFile] != nil {
+		l.reloadRules()
+	}
+	return nil
+}
+
+// change adds a sight's state to the append, if it differs from the row's.
+func (l *look) change(s *sight) error {
+	if l.nothingNew(s) {
+		return nil
+	}
+	c, err := l.changeOf(s)
+	switch {
+	case missing(err):
+		l.stir = append(l.stir, s.path)
+		return nil
+	case err != nil:
+		l.problems.add(s.path, "read attributes of", err)
+		return nil
+	case c == nil:
+		return nil
+	}
+	if s.node != nil && s.node.Node.Equal(c.Node) && !worthKeeping(s, c) {
+		return nil
+	}
+	l.changes = append(l.changes, *c)
+	if s.node != nil && (s.node.Node.Parent != s.parent || s.node.Node.Name != s.name) {
+		l.forget(&s.node.Node)
+	}
+	if s.node != nil && s.node.Node.Link != s.link {
+		return l.stirLinks(s.node.Node.Link)
+	}
+	return nil
+}
+
+// nothingNew says that the row already tells what the sight shows.
+func (l *look) nothingNew(s *sight) bool {
+	old := s.node
+	return old != nil && s.read == nil && !s.whole && unchanged(old, &s.st) &&
+		old.Node.Parent == s.parent && old.Node.Name == s.name && old.Node.Link == s.link
+}
+
+// worthKeeping says whether a new Seen alone is worth a write. A directory's
+// times change with everything in it; they are kept when a walk comes by.
+func worthKeeping(s *sight, c *journal.Change) bool {
+	if c.Node.Kind == journal.Dir {
+		return s.job != nil || s.node.Seen.Ino != c.Seen.Ino || s.node.Seen.BTime != c.Seen.BTime
+	}
+	return true
+}
+
+// changeOf is the state of a sight; nil if it is not known well enough yet.
+func (l *look) changeOf(s *sight) (*journal.Change, error) {
+	n := journal.Node{ID: s.id, Parent: s.parent, Name: s.name, Kind: s.st.kind, Mode: s.st.mode, UID: s.st.uid, GID: s.st.gid}
+	seen := seenOf(&s.st)
+	var err error
+	switch s.st.kind {
+	case journal.File:
+		n.Link = s.link
+		if !l.body(s, &n, &seen) {
+			return nil, nil
+		}
+	case journal.Symlink:
+		n.MTime = s.st.mtime
+		if n.Target, err = l.target(s); err != nil {
+			return nil, err
+		}
+	}
+	if n.Xattrs, err = l.xattrs(s); err != nil {
+		return nil, err
+	}
+	return &journal.Change{Node: n, Seen: seen}, nil
+}
+
+// body fills in the content: the bytes that were read, or those that the row
+// vouches for.
+func (l *look) body(s *sight, n *journal.Node, seen *journal.Seen) bool {
+	old := s.node
+	if s.read == nil {
+		if old == nil || old.Node.Kind != journal.File || old.Seen.Ino != s.st.ino {
+			return false
+		}
+		n.Body, n.MTime = old.Node.Body, old.Node.MTime
+		if s.putOff { // what is on the disk is newer: the next look has to see that
+			*seen = old.Seen
+			return true
+		}
+		seen.HashState, seen.Tail = old.Seen.HashState, old.Seen.Tail
+		l.suspects.add(s.path, l.now)
+		return true
+	}
+	c := s.read
+	n.MTime = c.st.mtime
+	n.Body = journal.Content{Size: c.size, Digest: c.digest}
+	n.Body.Generation = l.generation(old, c)
+	seen.HashState, seen.Tail = c.state, c.tail
+	l.bodies.put(c.digest, c.bytes)
+	l.doubt(s, seen)
+	return true
+}
+
+// generation stays as long as the bytes only grow.
+func (l *look) generation(old *journal.Stored, c *content) uint64 {
+	if old != nil && old.Node.Kind == journal.File {
+		was := old.Node.Body
+		if was.Digest == c.digest && was.Size == c.size || c.grown && c.base == was.Digest && c.size >= was.Size {
+			return was.Generation
+		}
+	}
+	return uint64(l.journal.NewID())
+}
+
+// doubt sees to it that bytes which were believed too easily are read again.
+func (l *look) doubt(s *sight, seen *journal.Seen) {
+	if s.read.partly {
+		l.suspects.add(s.path, l.now)
+	}
+	if !s.read.racy || s.whole && s.node != nil && s.node.Seen.Racy && s.node.Seen.CTime == seen.CTime {
+		return // the second reading came a tick later: now the times prove something
+	}
+	seen.Racy = true
+	if s.read.size >= stateFrom {
+		l.suspects.add(s.path, l.now)
+		return
+	}
+	due := l.now.Add(l.reader.tick.of(&s.st))
+	l.again = append(l.again, mark{path: s.path, whole: true, first: due, last: due, due: due})
+}
+
+func (l *look) target(s *sight) (string, error) {
+	fd, err := l.dirfd(s.dir)
+	if err != nil {
+		return "", err
+	}
+	return readlink(fd, s.name)
+}
+
+// xattrs reads them, unless the ctime says that they are the row's.
+func (l *look) xattrs(s *sight) ([]journal.Xattr, error) {
+	if s.node != nil && s.node.Seen.Ino == s.st.ino && s.node.Seen.CTime == s.st.ctime && !s.node.Seen.Racy {
+		return s.node.Node.Xattrs, nil
+	}
+	fd, err := l.dirfd(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	return xattrs(fd, s.name)
+}
+
+func seenOf(st *stat) journal.Seen {
+	return journal.Seen{Dev: st.dev, Ino: st.ino, BTime: st.btime, CTime: st.ctime, MTime: st.mtime, Size: st.size}
+}
+
+// appended brings the looker's memory up to date with the journal.
+func (l *look) appended() {
+	l.horizon = l.now
+	for i := range l.changes {
+		c := &l.changes[i]
+		if c.Gone {
+			continue
+		}
+		delete(l.born, c.Node.Parent)
+		if c.Node.Kind == journal.Dir && c.Node.ID != journal.Root {
+			l.ids[place{c.Node.Parent, c.Node.Name}] = c.Node.ID
+		}
+	}
+	for _, s := range l.sights {
+		if s.node == nil && s.id > journal.Root && s.st.kind == journal.Dir && s.there {
+			l.born[s.id] = struct{}{}
+		}
+	}
+	for i := range l.changes {
+		delete(l.born, l.changes[i].Node.Parent)
+	}
+	l.trim()
+	l.facts.set(func(s *Status) { s.LastAppend, s.JournalError = time.Now(), "" })
+}

@@ -1,0 +1,64 @@
+package watcher
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+const (
+	maxBody    = 64 << 10         // files up to this size are kept after they were hashed
+	maxBodies  = 4 << 20          // all of them together
+	bodiesIdle = 30 * time.Second // released when nobody asked or added for so long
+)
+
+// bodies are the bytes of small files that were hashed a moment ago, by digest,
+// so that the cities' first question needs no second read. It may be used from many goroutines.
+type bodies struct {
+	mu    sync.Mutex
+	by    map[journal.Digest][]byte
+	order []journal.Digest // oldest first
+	bytes int
+	used  time.Time
+}
+
+func (b *bodies) put(d journal.Digest, body []byte) {
+	if len(body) == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = time.Now()
+	if b.by == nil {
+		b.by = map[journal.Digest][]byte{}
+	}
+	if _, ok := b.by[d]; ok {
+		return
+	}
+	for b.bytes+len(body) > maxBodies {
+		b.bytes -= len(b.by[b.order[0]])
+		delete(b.by, b.order[0])
+		b.order = b.order[1:]
+	}
+	b.by[d] = body
+	b.order = append(b.order, d)
+	b.bytes += len(body)
+}
+
+func (b *bodies) get(d journal.Digest) ([]byte, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = time.Now()
+	body, ok := b.by[d]
+	return body, ok
+}
+
+// release empties it if it has been idle.
+func (b *bodies) release(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.bytes > 0 && now.Sub(b.used) > bodiesIdle {
+		b.by, b.order, b.bytes = nil, nil, 0
+	}
+}

@@ -1,0 +1,238 @@
+package watcher
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
+	"errors"
+	"hash"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
+)
+
+// content is what reading a file found. It is evidence for exactly one state of
+// the file, st; a look that sees another state does not use it.
+type content struct {
+	st     stat
+	size   int64 // bytes read: st.size
+	digest journal.Digest
+	state  []byte // for journal.Seen
+	tail   uint64
+	base   journal.Digest // of the row it was compared with
+	grown  bool           // that row's bytes are the first of these
+	racy   bool           // a later write might leave the same times
+	partly bool           // the old part was believed by its last block: read it all some day
+	idle   bool           // nobody had it open for writing
+	bytes  []byte         // the bytes themselves, if they are few
+}
+
+const (
+	// From this size on the hash's state is kept, so that an append costs its
+	// own bytes only. Below, reading anew (some 40 µs) is cheaper than storing a hundred bytes more a row.
+	stateFrom = 64 << 10
+	tailBlock = 4 << 10 // before the old end, compared before an append is believed
+	readBlock = 128 << 10
+)
+
+// Reading ends with one of these when the file is not what was looked at.
+var (
+	errChanged = errors.New("the file changed while it was read")
+	errWritten = errors.New("somebody writes to the file")
+	errUnsure  = errors.New("nobody can say whether somebody writes to the file")
+	errLong    = errors.New("reading it would take long")
+)
+
+// reader reads files beneath a root. It may be used from many goroutines.
+type reader struct {
+	root *root
+	tick ticks
+	bufs sync.Pool
+}
+
+func newReader(r *root) *reader {
+	return &reader{root: r, tick: ticksOf(r.fd), bufs: sync.Pool{New: func() any { return new([readBlock]byte) }}}
+}
+
+// reading is one file on its way into a content.
+type reading struct {
+	path  string
+	st    stat            // as it was looked at
+	row   *journal.Stored // what is known of this very file; nil if nothing
+	whole bool            // do not believe the last block
+	ripe  bool            // writers or not
+	most  int64           // bytes to read here and now; zero: all it takes
+}
+
+// read opens, asks for writers, hashes, and looks again.
+func (r *reader) read(ctx context.Context, job reading) (*content, error) {
+	fd, err := r.root.open(job.path, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	begun := time.Now()
+	st, err := statAt(fd, "")
+	if err != nil {
+		return nil, err
+	}
+	if st.kind != journal.File || st.ident != job.st.ident {
+		return nil, errChanged
+	}
+	who := probe(fd)
+	c := &content{st: st, size: st.size, base: job.base(), idle: who == noWriters, racy: r.tick.racy(&st, begun)}
+	appended := r.appended(fd, &job, &st)
+	if !c.idle && !job.ripe && !appended && !job.mayGrow(&st) {
+		return nil, waitFor(who)
+	}
+	if err := r.hash(ctx, fd, c, &job, appended); err != nil {
+		return nil, err
+	}
+	if !c.idle && !job.ripe && !c.grown {
+		return nil, waitFor(who)
+	}
+	return c, settle(fd, c)
+}
+
+func waitFor(who writers) error {
+	if who == someWriters {
+		return errWritten
+	}
+	return errUnsure
+}
+
+func (job *reading) base() journal.Digest {
+	if job.row == nil {
+		return journal.Digest{}
+	}
+	return job.row.Node.Body.Digest
+}
+
+// mayGrow says that a small file may be a log: it has more bytes than before,
+// and reading all of them is cheap. Growing from nothing is no sign of a log.
+func (job *reading) mayGrow(st *stat) bool {
+	old := oldSize(job.row)
+	return old > 0 && old < stateFrom && st.size > old
+}
+
+// settle takes the hash only if the file stayed as it was. A file that only
+// grew meanwhile is taken as it was before.
+func settle(fd int, c *content) error {
+	after, err := statAt(fd, "")
+	switch {
+	case err != nil:
+		return err
+	case after == c.st:
+		return nil
+	case after.ident == c.st.ident && after.size > c.size && (c.grown || !c.idle):
+		return nil
+	}
+	return errChanged
+}
+
+// appended says whether the file is the row's file with more bytes at its end,
+// judged by the block before the old end. Only rows with a hash state can tell.
+func (r *reader) appended(fd int, job *reading, st *stat) bool {
+	row := job.row
+	if row == nil || job.whole || row.Seen.Racy || len(row.Seen.HashState) == 0 || st.size <= row.Node.Body.Size {
+		return false
+	}
+	tail, err := tailOf(fd, row.Node.Body.Size)
+	return err == nil && tail == row.Seen.Tail
+}
+
+// tailOf hashes the block that ends at size.
+func tailOf(fd int, size int64) (uint64, error) {
+	var block [tailBlock]byte
+	from := max(0, size-tailBlock)
+	n, err := preadFull(fd, block[:size-from], from)
+	if err != nil {
+		return 0, err
+	}
+	sum := sha256.Sum256(block[:n])
+	return binary.BigEndian.Uint64(sum[:8]), nil
+}
+
+// hash reads what has to be read. On the way past the row's old size it
+// compares, so that an append is recognised without any state too.
+func (r *reader) hash(ctx context.Context, fd int, c *content, job *reading, appended bool) error {
+	h := sha256.New()
+	at := int64(0)
+	if appended && h.(encoding.BinaryUnmarshaler).UnmarshalBinary(job.row.Seen.HashState) == nil {
+		at, c.grown, c.partly = job.row.Node.Body.Size, true, true
+	} else {
+		h.Reset()
+		appended = false
+	}
+	if job.most > 0 && c.size-at > job.most {
+		return errLong
+	}
+	if mark := oldSize(job.row); !appended && mark >= 0 && mark <= c.size {
+		if err := r.feed(ctx, fd, h, c, &at, mark); err != nil {
+			return err
+		}
+		c.grown = journal.Digest(h.Sum(nil)) == job.row.Node.Body.Digest
+	}
+	if err := r.feed(ctx, fd, h, c, &at, c.size); err != nil {
+		return err
+	}
+	c.digest = journal.Digest(h.Sum(nil))
+	if c.size < stateFrom {
+		return nil
+	}
+	var err error
+	if c.state, err = h.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
+		return err
+	}
+	c.tail, err = tailOf(fd, c.size)
+	return err
+}
+
+func oldSize(row *journal.Stored) int64 {
+	if row == nil || row.Node.Kind != journal.File {
+		return -1
+	}
+	return row.Node.Body.Size
+}
+
+// feed hashes the file's bytes from *at to end, and keeps them if they are few.
+func (r *reader) feed(ctx context.Context, fd int, h hash.Hash, c *content, at *int64, end int64) error {
+	buf := r.bufs.Get().(*[readBlock]byte)
+	defer r.bufs.Put(buf)
+	for *at < end {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := preadFull(fd, buf[:min(int64(len(buf)), end-*at)], *at)
+		if err != nil {
+			return err
+		}
+		h.Write(buf[:n])
+		if c.size <= maxBody {
+			c.bytes = append(c.bytes, buf[:n]...)
+		}
+		*at += int64(n)
+	}
+	return nil
+}
+
+// preadFull reads all of b; a file that ends earlier has changed.
+func preadFull(fd int, b []byte, at int64) (int, error) {
+	for got := 0; got < len(b); {
+		n, err := unix.Pread(fd, b[got:], at+int64(got))
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return got, err
+		case n == 0:
+			return got, errors.Join(errChanged, io.ErrUnexpectedEOF)
+		default:
+			got += n
+		}
+	}
+	return len(b), nil
+}

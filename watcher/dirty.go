@@ -1,0 +1,66 @@
+package watcher
+
+import (
+	"sync"
+	"time"
+)
+
+// maxDirty names wait singly before they are widened to directories: some two
+// megabytes, and more than an editor, a compiler or a checkout makes in one quiet window.
+const maxDirty = 16 << 10
+
+// dirty is the schedule as goroutines share it. Nothing here ever blocks, so the
+// goroutine that drains the kernel's queue never waits for work.
+type dirty struct {
+	mu   sync.Mutex
+	s    *schedule
+	wake chan struct{} // one token: something may be due earlier than was thought
+}
+
+func newDirty() *dirty { return &dirty{s: newSchedule(maxDirty), wake: make(chan struct{}, 1)} }
+
+// hear is a [hints] for one path.
+func (d *dirty) hear(path string, sc scope) {
+	d.mu.Lock()
+	d.s.event(path, sc, time.Now())
+	d.mu.Unlock()
+	d.poke()
+}
+
+// later takes back what a look could not settle.
+func (d *dirty) later(marks ...mark) {
+	if len(marks) == 0 {
+		return
+	}
+	d.mu.Lock()
+	for _, m := range marks {
+		d.s.later(m)
+	}
+	d.mu.Unlock()
+	d.poke()
+}
+
+func (d *dirty) take(now time.Time, n int) []mark {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.s.take(now, n)
+}
+
+func (d *dirty) next() (time.Time, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.s.next()
+}
+
+func (d *dirty) size() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.s.marks)
+}
+
+func (d *dirty) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,38 @@
+// Package watcher turns what happens in a directory tree into journal entries.
+// It touches the source tree, reading only, and is the sole importer of
+// fsnotify.
+//
+//	kernel ──▶ notify ──▶ dirty ──due──▶ look ──▶ journal.Append
+//	           (hints)    (paths,        ▲  │
+//	                      when)          │  │ directories to compare
+//	                               names │  ▼
+//	           reconcile, poll ────────▶ walk (compares listings, reads ahead)
+//
+// An event is a hint and never leaves notify: it only makes a path dirty. The
+// one function that decides is look: it takes dirty paths, whatever made them
+// dirty, asks the disk what is there and the journal what was there, and
+// appends the difference. So events and reconcile make the same entries, and
+// nothing is appended when nothing changed.
+//
+// What it promises:
+//
+//   - A file is appended as soon as nobody holds it open for writing; else
+//     after the quiet window; at max-wait at the latest. Its digest is of bytes
+//     that were the same before and after the reading, or of the old part
+//     of a file that only grows.
+//   - A moved file or directory keeps its node: a name is new, its inode and
+//     birth time are known, and the old name no longer shows them. Hard links
+//     share a link group exactly while two names of the tree share an inode.
+//   - A deletion comes from ENOENT only, beneath the root that was
+//     opened, after one quiet window without the node turning up elsewhere.
+//     Whatever cannot be read, or lies on another file system, stays in the journal
+//     as it was and is listed in [Status].
+//   - Directories without a watch (limit, over-long path) are polled and listed.
+//   - Nothing follows a symbolic link, and FIFOs, sockets and devices are never opened.
+//   - Memory is bounded: the dirty set widens from names to directories to the
+//     whole tree, walks stream their findings.
+//
+// Limits: a write through mmap or through a hard link outside the tree
+// makes no event and is found by the next reconcile. Paths that a new ignore
+// rule covers get no more changes and stay in the journal as they are.
+package watcher

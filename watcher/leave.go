@@ -1,0 +1,56 @@
+package watcher
+
+import "github.com/hydrasync/hydrasync/journal"
+
+// leaveAll decides about the rows whose name shows another node now, or
+// nothing. It comes after all nodes are placed, so a row that is still without a
+// place has not turned up in this look.
+func (l *look) leaveAll() error {
+	for _, s := range l.sights {
+		if s.row == nil || l.taken[s.row.Node.ID] != nil {
+			continue
+		}
+		switch {
+		case s.there && s.node == nil && s.putOff: // what took the name cannot be appended yet
+		case s.there, s.settled, l.patience.missed(&s.mark, l.now):
+			if err := l.leave(s); err != nil {
+				return err
+			}
+		default:
+			l.again = append(l.again, l.patience.absent(s.mark, l.now))
+		}
+	}
+	return nil
+}
+
+// leave appends a tombstone, beneath the right root only. Other names of the same file
+// learn that they are fewer.
+func (l *look) leave(s *sight) error {
+	if !l.rooted {
+		if err := l.root.check(); err != nil {
+			return err
+		}
+		l.rooted = true
+	}
+	n := &s.row.Node
+	l.changes = append(l.changes, journal.Change{Node: journal.Node{ID: n.ID}, Gone: true})
+	l.forget(n)
+	return l.stirLinks(n.Link)
+}
+
+// stirLinks looks at the names of a link group after this look.
+func (l *look) stirLinks(link journal.NodeID) error {
+	rows, err := l.journal.ByLink(l.ctx, link)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if l.taken[rows[i].Node.ID] != nil {
+			continue
+		}
+		if path, err := l.journal.Path(l.ctx, rows[i].Node.ID); err == nil {
+			l.stir = append(l.stir, path)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package watcher
+
+import (
+	"errors"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
+)
+
+// looker is what one look leaves for the next. Only the session's loop uses it,
+// so nobody else ever appends to the journal.
+type looker struct {
+	*session
+	ids     map[place]journal.NodeID    // directories, as the journal has them
+	born    map[journal.NodeID]struct{} // directories made in this session with nothing appended beneath them yet
+	horizon time.Time                   // of the last look that appended
+}
+
+// place is a name in a directory.
+type place struct {
+	parent journal.NodeID
+	name   string
+}
+
+// The memory is emptied when it has grown to so many entries: it costs a
+// query each to fill it again.
+const maxPlaces = 8 << 10
+
+func newLooker(s *session) *looker {
+	return &looker{session: s, ids: map[place]journal.NodeID{}, born: map[journal.NodeID]struct{}{}}
+}
+
+// known is the directory node of that name, zero if there is none.
+func (l *look) known(parent journal.NodeID, name string) (journal.NodeID, error) {
+	at := place{parent, name}
+	if id := l.ids[at]; id != 0 {
+		return id, nil
+	}
+	row, err := l.rowAt(parent, name)
+	if err != nil || row == nil || row.Node.Kind != journal.Dir {
+		return 0, err
+	}
+	l.ids[at] = row.Node.ID
+	return row.Node.ID, nil
+}
+
+// rowAt is the journal's row of a name, nil if there is none.
+func (l *look) rowAt(parent journal.NodeID, name string) (*journal.Stored, error) {
+	if _, ok := l.born[parent]; ok {
+		return nil, nil
+	}
+	row, err := l.journal.Lookup(l.ctx, parent, name)
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &row, nil
+}
+
+// young says that the journal cannot know this inode. A file that was born
+// after the last look began is in no row; and when the journal began empty, the first walk
+// meets everything once.
+func (l *look) young(s *sight) bool {
+	if l.virgin && s.job != nil && s.job.first && (s.st.kind == journal.Dir || s.st.nlink == 1) {
+		return true
+	}
+	return !s.st.btime.IsZero() && !l.horizon.IsZero() && s.st.btime.Std().After(l.horizon)
+}
+
+// forget drops what is remembered of a node's old place.
+func (k *looker) forget(n *journal.Node) { delete(k.ids, place{n.Parent, n.Name}) }
+
+func (k *looker) trim() {
+	if len(k.ids) > maxPlaces {
+		clear(k.ids)
+	}
+	if len(k.born) > maxPlaces {
+		clear(k.born)
+	}
+}
+
+// reset is for when an append failed: what is remembered may never have come true.
+func (k *looker) reset() {
+	clear(k.ids)
+	clear(k.born)
+}
+
+func readlink(dirfd int, name string) (string, error) {
+	var buf [unix.PathMax]byte
+	n, err := unix.Readlinkat(dirfd, name, buf[:])
+	return string(buf[:max(n, 0)]), err
+}

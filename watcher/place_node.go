@@ -1,0 +1,210 @@
+package watcher
+
+import (
+	"errors"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// placeAll decides for every sight whose node it shows. Sights are in order of
+// depth; what is added on the way asks for its parents itself.
+func (l *look) placeAll() error {
+	for i := 0; i < len(l.sights); i++ {
+		if err := l.place(l.sights[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place decides whose node a path shows. In this order: the node that had this
+// name and this inode; the node that had this inode elsewhere and is not there any
+// more (it moved); the node that had this name, of the same kind, if its own
+// inode shows up nowhere (it was rewritten); a new node.
+func (l *look) place(s *sight) (err error) {
+	if s.placed {
+		return nil
+	}
+	s.placed = true
+	if s.path == "" {
+		return l.placeRoot(s)
+	}
+	if s.parent, err = l.dirID(s.dir); err != nil || s.parent == 0 {
+		return err
+	}
+	if dir := l.at[s.dir]; dir == nil || dir.node != nil {
+		if s.row, err = l.rowAt(s.parent, s.name); err != nil {
+			return err
+		}
+	}
+	if s.row != nil && (l.taken[s.row.Node.ID] != nil || l.rules().ignored(s.path, s.row.Node.Kind == journal.Dir)) {
+		s.row = nil
+	}
+	if !s.there || s.st.kind == 0 {
+		return nil
+	}
+	if err := l.settle(s); err != nil {
+		return err
+	}
+	return l.expand(s)
+}
+
+func (l *look) placeRoot(s *sight) error {
+	s.id = journal.Root
+	row, err := l.journal.Node(l.ctx, journal.Root)
+	switch {
+	case errors.Is(err, journal.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	s.row, s.node = &row, &row
+	l.taken[journal.Root] = s
+	return nil
+}
+
+func (l *look) settle(s *sight) error {
+	if s.row != nil && sameAtName(s.row, &s.st) {
+		l.take(s, s.row)
+		return nil
+	}
+	moved, err := l.candidate(s)
+	switch {
+	case err != nil:
+		return err
+	case moved != nil:
+		l.take(s, moved)
+	case s.row != nil && s.row.Node.Kind == s.st.kind && !l.wantedElsewhere(s.row, s):
+		l.take(s, s.row)
+	default:
+		s.id = l.journal.NewID()
+	}
+	return nil
+}
+
+func (l *look) take(s *sight, row *journal.Stored) {
+	s.node, s.id = row, row.Node.ID
+	l.taken[s.id] = s
+}
+
+// wantedElsewhere says whether a row that lost its name to another inode is
+// shown by a path of this look that has not been decided yet.
+func (l *look) wantedElsewhere(row *journal.Stored, s *sight) bool {
+	for _, other := range l.shows[ident{s.st.dev, row.Seen.Ino}] {
+		if other != s && !other.placed && sameObject(row, &other.st) {
+			return true
+		}
+	}
+	return false
+}
+
+// candidate finds the node that was at another name and shows up here.
+func (l *look) candidate(s *sight) (*journal.Stored, error) {
+	if l.young(s) {
+		return nil, nil
+	}
+	rows, err := l.journal.ByInode(l.ctx, s.st.ino)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		row := &rows[i]
+		if row.Node.ID == journal.Root || l.taken[row.Node.ID] != nil || !sameObject(row, &s.st) {
+			continue
+		}
+		left, err := l.left(row, s)
+		if err != nil {
+			return nil, err
+		}
+		if left {
+			return l.whole(row)
+		}
+	}
+	return nil, nil
+}
+
+// left says whether the old name of a row shows something else, or nothing. The
+// old name becomes part of the look.
+func (l *look) left(row *journal.Stored, s *sight) (bool, error) {
+	path, err := l.pathOf(row)
+	if errors.Is(err, journal.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if path == s.path {
+		return false, nil
+	}
+	old := l.see(item{mark: mark{path: path, first: l.now, last: l.now}})
+	if old == nil || !old.there || old.st.ident != s.st.ident {
+		return true, nil
+	}
+	if s.st.kind == journal.File && s.st.nlink > 1 {
+		return false, nil
+	}
+	return l.goneSince(old), nil // one link and two names: it moved between two glances
+}
+
+// goneSince asks the disk about a sight once more.
+func (l *look) goneSince(s *sight) bool {
+	fd, err := l.dirfd(s.dir)
+	if err == nil {
+		_, err = statAt(fd, s.name)
+	}
+	if !missing(err) {
+		return false
+	}
+	s.there = false
+	l.stir = append(l.stir, s.path)
+	return true
+}
+
+// whole completes a row from a list with its hash state.
+func (l *look) whole(row *journal.Stored) (*journal.Stored, error) {
+	if row.Node.Kind != journal.File || row.Node.Body.Size < stateFrom || len(row.Seen.HashState) > 0 {
+		return row, nil
+	}
+	full, err := l.journal.Node(l.ctx, row.Node.ID)
+	return &full, err
+}
+
+// pathOf is where a row's node was, as far as this look knows its directory.
+func (l *look) pathOf(row *journal.Stored) (string, error) {
+	if p := l.taken[row.Node.Parent]; p != nil {
+		return join(p.path, row.Node.Name), nil
+	}
+	return l.journal.Path(l.ctx, row.Node.ID)
+}
+
+// dirID is the node of the directory at a path; zero if it has no place. A
+// directory that the journal does not know by that name is looked at first.
+func (l *look) dirID(path string) (journal.NodeID, error) {
+	if path == "" {
+		return journal.Root, nil
+	}
+	if s := l.at[path]; s != nil {
+		return l.dirSeen(s)
+	}
+	dir, name := split(path)
+	parent, err := l.dirID(dir)
+	if err != nil || parent == 0 {
+		return 0, err
+	}
+	id, err := l.known(parent, name)
+	if err != nil || id != 0 && l.taken[id] == nil {
+		return id, err
+	}
+	s := l.see(item{mark: mark{path: path, first: l.now, last: l.now}})
+	if s == nil {
+		return 0, nil
+	}
+	return l.dirSeen(s)
+}
+
+func (l *look) dirSeen(s *sight) (journal.NodeID, error) {
+	if err := l.place(s); err != nil || !s.there || s.st.kind != journal.Dir {
+		return 0, err
+	}
+	return s.id, nil
+}

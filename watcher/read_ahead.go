@@ -1,0 +1,138 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sync/errgroup"
+)
+
+// A file of an event with more bytes than this is read by a walker, not by the
+// look, so that small changes elsewhere do not wait for it.
+const inlineRead = 8 << 20
+
+// After so many readings of a file that changed each time it is listed as busy.
+const tornTries = 10
+
+// readAll hashes the files whose bytes may have changed, some at once. Names of one
+// inode are read once.
+func (l *look) readAll() error {
+	var firsts []*sight
+	lead := map[ident]*sight{}
+	for _, s := range l.sights {
+		if !l.mustRead(s) {
+			continue
+		}
+		if s.found != nil && s.found.st == s.st {
+			s.read = s.found
+			continue
+		}
+		if s.st.nlink > 1 && lead[s.st.ident] != nil {
+			continue
+		}
+		lead[s.st.ident] = s
+		firsts = append(firsts, s)
+	}
+	if err := l.readSome(firsts); err != nil {
+		return err
+	}
+	for _, s := range l.sights {
+		if first := lead[s.st.ident]; s.there && first != nil && first != s && s.read == nil && l.mustRead(s) {
+			s.read, s.putOff = first.read, first.putOff
+		}
+	}
+	return nil
+}
+
+// mustRead says whether the row cannot vouch for the bytes.
+func (l *look) mustRead(s *sight) bool {
+	if s.id == 0 || !s.there || s.st.kind != journal.File {
+		return false
+	}
+	if s.node == nil || s.node.Node.Kind != journal.File || s.whole || !sameAtName(s.node, &s.st) {
+		return true
+	}
+	return !sameBytes(s.node, &s.st) && !l.explained(s)
+}
+
+// explained says that a new ctime comes from something other than the bytes:
+// the file was moved, linked, or given another mode or owner, and has the size and mtime
+// that it had. A small file is read anyway. A large one is believed, and read later in the
+// background.
+func (l *look) explained(s *sight) bool {
+	n, seen := &s.node.Node, &s.node.Seen
+	if seen.Racy || seen.Size != s.st.size || seen.MTime != s.st.mtime || s.st.size < stateFrom {
+		return false
+	}
+	return n.Parent != s.parent || n.Name != s.name || n.Mode != s.st.mode || n.UID != s.st.uid || n.GID != s.st.gid || n.Link != s.link
+}
+
+// readLater hands a large file to the walkers; their finding comes back as an item.
+func (l *look) readLater(s *sight) {
+	job := &reading{path: s.path, st: s.st, row: s.node, whole: s.whole}
+	l.tasks = append(l.tasks, task{path: s.path, read: job, mark: s.mark})
+	s.read, s.putOff = nil, true
+}
+
+func (l *look) readSome(sights []*sight) error {
+	errs := make([]error, len(sights))
+	g, ctx := errgroup.WithContext(l.ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, s := range sights {
+		do := func() error {
+			s.read, errs[i] = l.reader.read(ctx, reading{path: s.path, st: s.st, row: s.node, whole: s.whole, most: inlineRead, ripe: l.patience.ripe(&s.mark, l.now)})
+			return nil
+		}
+		if len(sights) == 1 {
+			do()
+			continue
+		}
+		g.Go(do)
+	}
+	g.Wait()
+	if err := l.ctx.Err(); err != nil {
+		return err
+	}
+	for i, s := range sights {
+		l.judge(s, errs[i])
+	}
+	return nil
+}
+
+// judge says what becomes of a file after its reading.
+func (l *look) judge(s *sight, err error) {
+	now := time.Now()
+	switch {
+	case err == nil && s.read.grown && !s.read.idle && !l.patience.ripe(&s.mark, now) && now.Sub(s.first) < appendPause:
+		l.wait(s, l.patience.growing(s.mark, now))
+	case err == nil:
+		s.st = s.read.st
+		return
+	case errors.Is(err, errWritten):
+		l.wait(s, l.patience.writing(s.mark, now))
+	case errors.Is(err, errUnsure):
+		l.wait(s, l.patience.unknown(s.mark, now))
+	case errors.Is(err, errLong):
+		l.readLater(s)
+	case errors.Is(err, errChanged), missing(err):
+		if s.tries >= tornTries {
+			l.problems.add(s.path, "read", errBusy)
+		}
+		l.wait(s, l.patience.torn(s.mark, now))
+	case errors.Is(err, context.Canceled):
+		s.read, s.putOff = nil, true
+	default:
+		l.problems.add(s.path, "read", err)
+		s.read, s.putOff = nil, true
+	}
+}
+
+func (l *look) wait(s *sight, m mark) {
+	s.read, s.putOff = nil, true
+	l.again = append(l.again, m)
+}
+
+var errBusy = errors.New("it changes each time while it is read")

@@ -1,0 +1,310 @@
+package watcher
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
+)
+
+// task is something for a walker: a directory to compare with the journal, or a
+// file to read ahead.
+type task struct {
+	path  string
+	node  journal.NodeID // the directory's; zero: ask the journal
+	fresh bool           // nothing in it is known to the journal
+	scope scope          // listing: this directory alone
+	gone  bool           // only its absences, now that the walk is through
+	read  *reading
+	mark  mark // of the file to read
+	job   *job
+}
+
+// So many names of a directory are compared at once and passed on together.
+const walkChunk = 1024
+
+// walker compares directories with the journal and passes on the names that
+// differ. It decides nothing: a look asks the disk again.
+type walker struct {
+	*session
+	task
+	fd   int
+	id   ident
+	rows map[string]*journal.Stored
+	out  []item
+	subs []task
+}
+
+func (s *session) walkOne(ctx context.Context, t task) error {
+	if t.read != nil {
+		return s.readAhead(ctx, t)
+	}
+	w := &walker{session: s, task: t}
+	ok, err := w.open()
+	if err != nil || !ok {
+		return err
+	}
+	f := os.NewFile(uintptr(w.fd), t.path)
+	defer f.Close()
+	if !w.gone {
+		w.hear(ctx)
+	}
+	if err := w.loadRows(ctx); err != nil {
+		return err
+	}
+	if w.gone {
+		return w.absences(ctx)
+	}
+	return w.compare(ctx, f)
+}
+
+// open opens the directory for listing. Whatever is wrong with it is noted, and
+// is no reason to believe that anything in it is gone.
+func (w *walker) open() (bool, error) {
+	fd, err := w.root.open(w.path, unix.O_RDONLY|unix.O_DIRECTORY)
+	switch {
+	case missing(err):
+		w.dirty.hear(w.path, oneName)
+		return false, nil
+	case err != nil:
+		w.problems.add(w.path, "list", err)
+		return false, nil
+	}
+	st, err := statAt(fd, "")
+	if err == nil && st.dev != w.root.id.dev {
+		err = errOtherDevice
+	}
+	if err != nil {
+		w.problems.add(w.path, "enter", err)
+		return false, unix.Close(fd)
+	}
+	w.fd, w.id = fd, st.ident
+	return true, nil
+}
+
+// hear watches the directory: before it is listed, so that whatever happens
+// after the listing makes an event.
+func (w *walker) hear(ctx context.Context) { w.watch(ctx, w.path, w.id) }
+
+func (w *walker) loadRows(ctx context.Context) error {
+	if w.fresh {
+		return nil
+	}
+	if w.node == 0 {
+		row, err := w.journal.Resolve(ctx, w.path)
+		if errors.Is(err, journal.ErrNotFound) {
+			w.fresh = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		w.node = row.Node.ID
+	}
+	rows, err := w.journal.Children(ctx, w.node)
+	if err != nil {
+		return err
+	}
+	w.rows = make(map[string]*journal.Stored, len(rows))
+	for i := range rows {
+		w.rows[rows[i].Node.Name] = &rows[i]
+	}
+	return nil
+}
+
+// compare lists the directory in pieces. A row whose name was met is taken from
+// rows, so that the absences are left.
+func (w *walker) compare(ctx context.Context, f *os.File) error {
+	for {
+		names, err := f.Readdirnames(walkChunk)
+		for _, name := range names {
+			if err := w.name(ctx, name); err != nil {
+				return err
+			}
+		}
+		if err := w.pass(ctx); err != nil {
+			return err
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return w.finish()
+		case err != nil:
+			w.problems.add(w.path, "list", err)
+			return nil
+		}
+	}
+}
+
+// finish leaves the absences for the end of the job: what is missing here may
+// turn up in a directory that has not been walked yet.
+func (w *walker) finish() error {
+	w.problems.clearListing(w.path)
+	for name, row := range w.rows {
+		if !w.rules().ignored(join(w.path, name), row.Node.Kind == journal.Dir) {
+			w.job.absent(task{path: w.path, node: w.node, scope: listing, gone: true, job: w.job})
+			return nil
+		}
+	}
+	return nil
+}
+
+func (w *walker) absences(ctx context.Context) error {
+	for name := range w.rows {
+		if _, err := statAt(w.fd, name); missing(err) {
+			w.out = append(w.out, w.item(name, true))
+		}
+		if len(w.out) >= walkChunk {
+			if err := w.pass(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return w.pass(ctx)
+}
+
+func (w *walker) item(name string, settled bool) item {
+	now := time.Now()
+	return item{mark: mark{path: join(w.path, name), first: now, last: now}, settled: settled, job: w.job}
+}
+
+// name compares one name.
+func (w *walker) name(ctx context.Context, name string) error {
+	path := join(w.path, name)
+	row := w.rows[name]
+	st, err := statAt(w.fd, name)
+	switch {
+	case missing(err):
+		return nil
+	case err != nil:
+		delete(w.rows, name)
+		w.problems.add(path, "stat", err)
+		return nil
+	}
+	delete(w.rows, name)
+	if w.rules().ignored(path, st.kind == journal.Dir) {
+		return nil
+	}
+	switch st.kind {
+	case journal.Dir:
+		return w.dir(ctx, name, row, &st)
+	case journal.File:
+		return w.file(ctx, name, row, &st)
+	}
+	if row == nil && st.kind == 0 {
+		w.problems.add(path, "carry", errSpecial)
+		return nil
+	}
+	if row == nil || !unchanged(row, &st) {
+		w.out = append(w.out, w.item(name, false))
+	}
+	return nil
+}
+
+// dir passes on a directory that differs, and descends into it where its node
+// is certain. If it may have come from elsewhere, the look decides and sends a walk.
+func (w *walker) dir(ctx context.Context, name string, row *journal.Stored, st *stat) error {
+	sub := task{path: join(w.path, name), scope: subtree, job: w.job}
+	it := w.item(name, false)
+	it.listed = true
+	switch {
+	case st.dev != w.root.id.dev:
+		w.problems.add(sub.path, "enter", errOtherDevice)
+		return nil
+	case row != nil && sameAtName(row, st):
+		sub.node = row.Node.ID
+		if !unchanged(row, st) {
+			w.out = append(w.out, it)
+		}
+	case row == nil && (w.job.first && w.virgin || !w.mayHaveMoved(ctx, st)):
+		sub.fresh = true
+		w.out = append(w.out, it)
+	default:
+		it.listed = false
+		w.out = append(w.out, it)
+		return nil
+	}
+	if w.scope == subtree || sub.fresh {
+		w.subs = append(w.subs, sub)
+	}
+	return nil
+}
+
+func (w *walker) mayHaveMoved(ctx context.Context, st *stat) bool {
+	rows, err := w.journal.ByInode(ctx, st.ino)
+	for i := range rows {
+		if sameObject(&rows[i], st) {
+			return true
+		}
+	}
+	return err != nil
+}
+
+// file passes on a file that differs, with its digest, so that the look need not
+// wait for the disk.
+func (w *walker) file(ctx context.Context, name string, row *journal.Stored, st *stat) error {
+	if row != nil && unchanged(row, st) && (st.nlink > 1) == (row.Node.Link != 0) {
+		return nil
+	}
+	it := w.item(name, false)
+	if row == nil && st.size >= stateFrom && !(w.job.first && w.virgin) && w.mayHaveMoved(ctx, st) {
+		w.out = append(w.out, it)
+		return nil
+	}
+	if row != nil && sameAtName(row, st) && sameBytes(row, st) {
+		w.out = append(w.out, it)
+		return nil
+	}
+	if row != nil && row.Node.Body.Size >= stateFrom {
+		if full, err := w.journal.Node(ctx, row.Node.ID); err == nil {
+			row = &full
+		}
+	}
+	if row != nil && !sameAtName(row, st) {
+		row = nil
+	}
+	c, err := w.reader.read(ctx, reading{path: it.path, st: *st, row: row})
+	if err == nil && c.st == *st {
+		it.found = c
+	}
+	w.out = append(w.out, it)
+	return ctx.Err()
+}
+
+// pass hands over what was found, then the directories beneath: so a look meets
+// parents before children.
+func (w *walker) pass(ctx context.Context) error {
+	if len(w.out) > 0 {
+		if err := w.walks.hand(ctx, unit{w.out, w.job}); err != nil {
+			return err
+		}
+		w.out = nil
+	}
+	w.walks.push(w.subs...)
+	w.subs = nil
+	return nil
+}
+
+// readAhead reads one large file for a look.
+func (s *session) readAhead(ctx context.Context, t task) error {
+	job := *t.read
+	job.ripe = s.patience.ripe(&t.mark, time.Now())
+	c, err := s.reader.read(ctx, job)
+	now := time.Now()
+	switch {
+	case err == nil:
+		return s.walks.hand(ctx, unit{[]item{{mark: t.mark, found: c}}, t.job})
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errWritten):
+		s.dirty.later(s.patience.writing(t.mark, now))
+	case errors.Is(err, errUnsure):
+		s.dirty.later(s.patience.unknown(t.mark, now))
+	default:
+		s.dirty.later(s.patience.torn(t.mark, now))
+	}
+	return nil
+}

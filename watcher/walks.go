@@ -1,0 +1,180 @@
+package watcher
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// So many walkers work at once: with two, one reads while the other waits, and
+// the look and the journal have a core left.
+const walkers = 2
+
+// unit is what a walker hands to the loop.
+type unit struct {
+	items []item
+	job   *job
+}
+
+// walks are the directories that wait to be compared, and what was found.
+type walks struct {
+	mu    sync.Mutex
+	stack []task // the last one first: what is open stays small
+	more  *sync.Cond
+	ended bool
+	units chan unit     // short: walkers wait for the look, so memory stays bounded
+	found chan struct{} // one token: units may hold something
+}
+
+func newWalks() *walks {
+	w := &walks{units: make(chan unit, 2*walkers), found: make(chan struct{}, 1)}
+	w.more = sync.NewCond(&w.mu)
+	return w
+}
+
+// run works until ctx ends.
+func (s *session) runWalks(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, s.walks.end)
+	defer stop()
+	g, ctx := errgroup.WithContext(ctx)
+	for range walkers {
+		g.Go(func() error {
+			for {
+				t, ok := s.walks.pop()
+				if !ok {
+					return ctx.Err()
+				}
+				if err := s.walkOne(ctx, t); err != nil {
+					return err
+				}
+				s.walks.done(t.job)
+			}
+		})
+	}
+	return g.Wait()
+}
+
+func (w *walks) end() {
+	w.mu.Lock()
+	w.ended = true
+	w.mu.Unlock()
+	w.more.Broadcast()
+}
+
+func (w *walks) pop() (task, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.stack) == 0 && !w.ended {
+		w.more.Wait()
+	}
+	if w.ended {
+		return task{}, false
+	}
+	t := w.stack[len(w.stack)-1]
+	w.stack = w.stack[:len(w.stack)-1]
+	return t, true
+}
+
+// push adds tasks; one without a job gets its own.
+func (w *walks) push(tasks ...task) {
+	if len(tasks) == 0 {
+		return
+	}
+	for i := range tasks {
+		if tasks[i].job == nil {
+			tasks[i].job = newJob()
+		}
+		tasks[i].job.add(1)
+	}
+	w.mu.Lock()
+	w.stack = append(w.stack, tasks...)
+	w.mu.Unlock()
+	w.more.Broadcast()
+}
+
+// hand passes a unit to the loop, which answers with done.
+func (w *walks) hand(ctx context.Context, u unit) error {
+	if u.job == nil {
+		u.job = newJob()
+	}
+	u.job.add(1)
+	select {
+	case w.units <- u:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case w.found <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// next takes a unit, if there is one.
+func (w *walks) next() (unit, bool) {
+	select {
+	case u := <-w.units:
+		return u, true
+	default:
+		return unit{}, false
+	}
+}
+
+// done closes one task or unit of a job; after the last, the absences have their turn.
+func (w *walks) done(j *job) {
+	if absences := j.finish(); len(absences) > 0 {
+		w.push(absences...)
+		j.finish()
+	}
+}
+
+// start begins a job and returns it.
+func (w *walks) start(j *job, path string, sc scope) *job {
+	w.push(task{path: path, scope: sc, job: j})
+	return j
+}
+
+// job is a walk as a whole: done when every task and every unit of it is.
+type job struct {
+	first   bool // the session's first walk of the whole tree
+	began   time.Time
+	done    chan struct{}
+	mu      sync.Mutex
+	open    int
+	absence []task
+}
+
+func newJob() *job { return &job{began: time.Now(), done: make(chan struct{})} }
+
+func (j *job) add(n int) {
+	j.mu.Lock()
+	j.open += n
+	j.mu.Unlock()
+}
+
+func (j *job) absent(t task) {
+	j.mu.Lock()
+	j.absence = append(j.absence, t)
+	j.mu.Unlock()
+}
+
+// finish closes one part. When it was the last one it returns the absences,
+// with the job still open by one for the caller to close after pushing them.
+func (j *job) finish() []task {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.open--
+	if j.open > 0 {
+		return nil
+	}
+	if len(j.absence) > 0 {
+		tasks := j.absence
+		j.absence = nil
+		j.open = 1
+		return tasks
+	}
+	close(j.done)
+	return nil
+}
