@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/stream"
+)
+
+// problem is what a config file cannot mean, at one key.
+type problem struct {
+	key     string // "city.1.to": the table, its number where it repeats, the key
+	text    string
+	instead string
+}
+
+// problem is the first one there is, nil if there is none.
+func (c *fileConf) problem() *problem {
+	if len(c.Trees)+len(c.Cities) == 0 {
+		return &problem{"", "nothing to run", "write a [[tree]] or a [[city]]; hydrasync config dump shows both"}
+	}
+	names, dirs := map[string]string{}, map[string]string{}
+	for i := range c.Trees {
+		at := fmt.Sprintf("tree.%d.", i)
+		if p := c.Trees[i].problem(at); p != nil {
+			return p
+		}
+		if p := once(names, c.Trees[i].Name, at+"name", "the name of two trees"); p != nil {
+			return p
+		}
+		if p := once(dirs, filepath.Clean(c.Trees[i].Dir), at+"dir", "the directory of two blocks"); p != nil {
+			return p
+		}
+	}
+	for i := range c.Cities {
+		at := fmt.Sprintf("city.%d.", i)
+		if p := c.Cities[i].problem(at); p != nil {
+			return p
+		}
+		if p := once(dirs, filepath.Clean(c.Cities[i].To), at+"to", "the directory of two blocks"); p != nil {
+			return p
+		}
+		if name := c.Cities[i].ServeAs; name != "" {
+			if p := once(names, name, at+"serve_as", "the name of two trees"); p != nil {
+				return p
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return c.Serve.problem()
+}
+
+// once refuses what was there before.
+func once(seen map[string]string, value, key, what string) *problem {
+	if _, again := seen[value]; again {
+		return &problem{key, fmt.Sprintf("%q is %s", value, what), "each needs one of its own"}
+	}
+	seen[value] = key
+	return nil
+}
+
+func (t *treeConf) problem(at string) *problem {
+	switch {
+	case t.Name == "":
+		return &problem{at, "a tree without a name", `write name = "site"`}
+	case !journal.ValidName(t.Name) || strings.HasPrefix(t.Name, "."):
+		return &problem{at + "name", fmt.Sprintf("%q is no name of a tree", t.Name), "one path component that does not begin with a dot"}
+	case !filepath.IsAbs(t.Dir):
+		return &problem{at + "dir", fmt.Sprintf("dir %q is not an absolute path", t.Dir), `write dir = "/srv/site"`}
+	case t.MaxWait < t.Debounce:
+		return &problem{at + "max_wait", fmt.Sprintf("max_wait %s is shorter than debounce %s", t.MaxWait.String(), t.Debounce.String()),
+			"write max_wait = \"" + time.Second.String() + "\" or more"}
+	}
+	return nil
+}
+
+func (c *cityConf) problem(at string) *problem {
+	_, tree, err := httpBase(c.From)
+	switch {
+	case c.From == "":
+		return &problem{at, "a city without a capitol", `write from = "wss://HOST:PORT/NAME"`}
+	case err != nil || tree == "":
+		return &problem{at + "from", fmt.Sprintf("%q names no tree", c.From), `write from = "wss://HOST:PORT/NAME"`}
+	case !filepath.IsAbs(c.To):
+		return &problem{at + "to", fmt.Sprintf("to %q is not an absolute path", c.To), `write to = "/srv/copy"`}
+	case c.ServeAs != "" && !journal.ValidName(c.ServeAs):
+		return &problem{at + "serve_as", fmt.Sprintf("%q is no name of a tree", c.ServeAs), "one path component"}
+	case c.ServeAs != "" && len(c.SubDirs) > 0:
+		return &problem{at + "serve_as", "a relay holds the whole tree, not some sub_dirs", "leave out serve_as or sub_dirs"}
+	}
+	for _, dir := range c.SubDirs {
+		if filepath.IsAbs(dir) || !filepath.IsLocal(dir) {
+			return &problem{at + "sub_dirs", fmt.Sprintf("%q is not a path inside the tree", dir), `relative and without "..": sub_dirs = ["docs/en"]`}
+		}
+	}
+	return nil
+}
+
+func (s *serveConf) problem() *problem {
+	switch {
+	case (s.TLSCert == "") != (s.TLSKey == ""):
+		return &problem{"serve.tls_cert", "tls_cert and tls_key belong together", "write both, or neither"}
+	}
+	token, err := readToken("")
+	if err != nil || stream.CheckExposure(s.Listen, s.TokenFile != "" || token != "", s.TLSCert != "", s.Insecure) == nil {
+		return nil
+	}
+	return &problem{"serve.listen", fmt.Sprintf("everybody who reaches %s could read the trees", s.Listen),
+		`write listen = "127.0.0.1:49996" in [serve], or token_file (with tls_cert and tls_key), or insecure = true`}
+}
+
+// lineOf finds where a config file says something: the key, or its table, or line 1.
+func lineOf(text []byte, key string) int {
+	p := unstable.Parser{}
+	p.Reset(text)
+	table, repeats := "", map[string]int{}
+	best := 1
+	for p.NextExpression() {
+		e := p.Expression()
+		var names []string
+		var offset uint32
+		for it := e.Key(); it.Next(); {
+			names, offset = append(names, string(it.Node().Data)), it.Node().Raw.Offset
+		}
+		name := strings.Join(names, ".")
+		switch e.Kind {
+		case unstable.ArrayTable:
+			table = fmt.Sprintf("%s.%d.", name, repeats[name])
+			repeats[name]++
+			name = table
+		case unstable.Table:
+			table = name + "."
+			name = table
+		default:
+			name = table + name
+		}
+		if name == key || strings.HasSuffix(name, ".") && strings.HasPrefix(key, name) {
+			best = 1 + strings.Count(string(text[:offset]), "\n")
+		}
+	}
+	return best
+}

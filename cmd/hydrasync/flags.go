@@ -1,0 +1,150 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/watcher"
+)
+
+// treeConf says how a capitol watches one tree. Flags and config file fill the same.
+type treeConf struct {
+	Name       string   `toml:"name"`
+	Dir        string   `toml:"dir"`
+	Ignore     []string `toml:"ignore"`
+	IgnoreFile string   `toml:"ignore_file"`
+	Debounce   duration `toml:"debounce"`
+	MaxWait    duration `toml:"max_wait"`
+	Reconcile  duration `toml:"reconcile"`
+
+	acceptEmpty bool // --yes: an empty source is meant
+}
+
+func (t *treeConf) flags(f *pflag.FlagSet) {
+	t.defaults()
+	f.StringArrayVar(&t.Ignore, "ignore", nil, "leave out what matches (gitignore dialect, repeatable)")
+	f.StringVar(&t.IgnoreFile, "ignore-file", t.IgnoreFile, "file with such patterns at the tree's root")
+	f.Var(&t.Debounce, "debounce", "quiet window before a file that is held open is published")
+	f.Var(&t.MaxWait, "max-wait", "publish a file that is written without end after this")
+	f.Var(&t.Reconcile, "reconcile", "walk the whole tree this often")
+}
+
+func (t *treeConf) defaults() {
+	orDefault(&t.IgnoreFile, watcher.DefaultIgnoreFile)
+	orDefault(&t.Debounce, duration(watcher.DefaultDebounce))
+	orDefault(&t.MaxWait, duration(watcher.DefaultMaxWait))
+	orDefault(&t.Reconcile, duration(watcher.DefaultReconcile))
+}
+
+// serveConf says where a capitol listens, and to whom.
+type serveConf struct {
+	Listen    string `toml:"listen"`
+	TokenFile string `toml:"token_file"`
+	TLSCert   string `toml:"tls_cert"`
+	TLSKey    string `toml:"tls_key"`
+	Insecure  bool   `toml:"insecure"`
+}
+
+const defaultListen = ":49996"
+
+func (s *serveConf) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.Listen, "listen", defaultListen, "address to serve on, HOST:PORT")
+	f.StringVar(&s.TokenFile, "token-file", "", "file with the token that cities have to know (or HYDRASYNC_TOKEN)")
+	f.StringVar(&s.TLSCert, "tls-cert", "", "PEM file with the certificate")
+	f.StringVar(&s.TLSKey, "tls-key", "", "PEM file with the certificate's key")
+	f.BoolVar(&s.Insecure, "insecure", false, "serve to everybody, without token or TLS")
+}
+
+// linkConf says how a city reaches its capitol.
+type linkConf struct {
+	From      string `toml:"from"`
+	TokenFile string `toml:"token_file"`
+	TLSCA     string `toml:"tls_ca"`
+	Insecure  bool   `toml:"insecure"`
+}
+
+func (l *linkConf) flags(f *pflag.FlagSet) {
+	f.StringVar(&l.TokenFile, "token-file", "", "file with the capitol's token (or HYDRASYNC_TOKEN)")
+	f.StringVar(&l.TLSCA, "tls-ca", "", "PEM file with the authority that signed the capitol's certificate")
+	f.BoolVar(&l.Insecure, "insecure", false, "send the token without TLS to another machine")
+}
+
+// cityConf says what a city mirrors, where to, and how carefully.
+type cityConf struct {
+	linkConf
+	replicaConf
+	To      string   `toml:"to"`
+	SubDirs []string `toml:"sub_dirs"`
+	ServeAs string   `toml:"serve_as"` // a relay: serve it on under this name
+}
+
+// replicaConf is how careful a city is with its directory.
+type replicaConf struct {
+	Prune       bool      `toml:"prune"`
+	MaxDelete   limit     `toml:"max_delete"`
+	Trash       *duration `toml:"trash"` // 0 is off; nil is the default
+	TrashMax    size      `toml:"trash_max"`
+	VerifyEvery duration  `toml:"verify_every"`
+	Limit       bandwidth `toml:"limit"`
+
+	yes bool // never hold
+}
+
+func (c *cityConf) flags(f *pflag.FlagSet) {
+	f.StringArrayVar(&c.SubDirs, "sub-dir", nil, "only this directory of the tree (repeatable)")
+	c.replicaConf.flags(f)
+}
+
+func (r *replicaConf) flags(f *pflag.FlagSet) {
+	r.defaults()
+	f.BoolVar(&r.Prune, "prune", false, "also remove what hydrasync did not create")
+	f.Var(&r.MaxDelete, "max-delete", "hold when more than this would be deleted at once")
+	f.Var(r.Trash, "trash", "keep replaced and deleted files so long; 0 is off")
+	f.Var(&r.TrashMax, "trash-max", "keep so many bytes of them at most")
+	f.Var(&r.VerifyEvery, "verify-every", "look for changes that others made in the replica this often")
+	f.Var(&r.Limit, "limit", "take so many bytes per second at most; 0 is no limit")
+	f.BoolVar(&r.yes, "yes", false, "do not hold before a mass delete")
+}
+
+func (r *replicaConf) defaults() {
+	if r.Trash == nil {
+		r.Trash = new(duration)
+		*r.Trash = duration(applier.DefaultTrash)
+	}
+	if r.MaxDelete.IsZero() {
+		r.MaxDelete.Limit = applier.DefaultMaxDelete
+	}
+	orDefault(&r.TrashMax, applier.DefaultTrashMax)
+	orDefault(&r.VerifyEvery, duration(applier.DefaultVerifyEvery))
+}
+
+// onceFlags make a command end by itself.
+type onceFlags struct {
+	once    bool
+	timeout duration
+	dryRun  bool
+	json    bool
+}
+
+func (o *onceFlags) flags(c *cobra.Command) {
+	o.timeout = duration(30 * time.Second)
+	f := c.Flags()
+	f.BoolVar(&o.once, "once", false, "end as soon as both ends are proven equal")
+	f.Var(&o.timeout, "timeout", "how long --once and --dry-run wait for the other end")
+	f.BoolVar(&o.dryRun, "dry-run", false, "say what would change, and change nothing")
+	f.BoolVar(&o.json, "json", false, "print the report of --dry-run or --once as JSON")
+}
+
+func stateFlag(f *pflag.FlagSet, into *string) {
+	f.StringVar(into, "state", string(defaultState()), "folder for journals, one folder a tree")
+}
+
+func orDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}

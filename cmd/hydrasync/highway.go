@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/stream"
+)
+
+// city is one running highway into one directory.
+type city struct {
+	conf   cityConf
+	disk   *applier.Applier
+	sight  *sight
+	follow *follower
+	log    zerolog.Logger
+
+	mu    sync.Mutex
+	again context.CancelFunc // ends the present run of the client, which then begins anew
+}
+
+// cityWorld is what a city needs besides its configuration.
+type cityWorld struct {
+	dial func(ctx context.Context, network, addr string) (net.Conn, error) // nil: TCP
+	once bool
+	log  zerolog.Logger
+}
+
+// openCity opens destination and journal; nothing runs yet.
+func openCity(conf cityConf, w cityWorld) (*city, error) {
+	c := &city{conf: conf, log: w.log, sight: newSight(journal.Position{})}
+	client, err := newClient(&c.conf, c.sight, w)
+	if err != nil {
+		return nil, err
+	}
+	if c.disk, err = applier.Open(conf.applier(w.log)); err != nil {
+		return nil, err
+	}
+	own := c.disk.Journal().Position()
+	c.sight.change(func(n *situation) { n.Own = own })
+	c.follow = &follower{disk: c.disk, client: client, sight: c.sight, conf: &c.conf, once: w.once}
+	return c, nil
+}
+
+// newClient makes the city's end of the connection; nothing is dialled yet.
+func newClient(conf *cityConf, sight *sight, w cityWorld) (*stream.Client, error) {
+	token, err := readToken(conf.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := conf.tls()
+	if err != nil {
+		return nil, err
+	}
+	client, err := stream.NewClient(stream.ClientConfig{
+		URL: conf.From, Token: token, TLS: secure, Insecure: conf.Insecure, SubDirs: conf.SubDirs, City: cityName(conf.To),
+		Dial: w.dial, Limit: limiter(conf.Limit), OnState: sight.link, Log: w.log,
+	})
+	if err != nil {
+		return nil, &failure{err: err, hint: hintOf(err), code: codeUsage}
+	}
+	return client, nil
+}
+
+// applier is the configuration of the room that writes.
+func (c *cityConf) applier(log zerolog.Logger) applier.Config {
+	a := applier.Config{Root: c.To, Prune: c.Prune, MaxDelete: c.MaxDelete.Limit, Trash: time.Duration(*c.Trash),
+		TrashMax: int64(c.TrashMax), VerifyEvery: time.Duration(c.VerifyEvery), Log: log}
+	if *c.Trash == 0 {
+		a.Trash = -1
+	}
+	if c.yes {
+		a.MaxDelete = applier.Limit{Count: 1 << 62}
+	}
+	return a
+}
+
+// limiter allows bursts of a tenth of a second, and of one packet at least.
+func limiter(r bandwidth) *rate.Limiter {
+	if r.size == 0 {
+		return nil
+	}
+	return rate.NewLimiter(rate.Limit(r.size), max(int(r.size/10), 64<<10))
+}
+
+// cityName is how a capitol's status calls this city.
+func cityName(to string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "?"
+	}
+	name := host + ":" + to
+	return name[:min(len(name), stream.MaxCityName)]
+}
+
+// run follows until ctx ends or the capitol refuses for good.
+func (c *city) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.runClient(ctx) })
+	g.Go(func() error { return c.disk.Run(ctx, c.follow) })
+	g.Go(func() error { return c.admin().serve(ctx, c.stateFolder()) })
+	return g.Wait()
+}
+
+func (c *city) runClient(ctx context.Context) error {
+	for ctx.Err() == nil {
+		turn, end := context.WithCancel(ctx)
+		c.mu.Lock()
+		c.again = end
+		c.mu.Unlock()
+		err := c.follow.client.Run(turn, c.follow)
+		end()
+		if err != nil {
+			return fmt.Errorf("follow %s: %w", stream.Display(c.conf.From), err)
+		}
+	}
+	return nil
+}
+
+// restart makes the client begin anew at once instead of waiting for its next attempt.
+func (c *city) restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.again != nil {
+		c.again()
+	}
+}
+
+func (c *city) stateFolder() string { return filepath.Join(c.conf.To, applier.StateName) }
+
+func (c *city) close() error { return c.disk.Close() }
+
+// tree is what a relay serves: the same journal, from this disk.
+func (c *city) tree() stream.Tree {
+	return stream.Tree{Name: c.conf.ServeAs, Journal: c.disk.Journal(), Source: opener[applier.Body](c.disk.Open)}
+}
+
+func (c *city) admin() *admin {
+	return &admin{
+		status: func(ctx context.Context) (any, error) { return c.report(ctx) },
+		retry:  c.restart,
+	}
+}

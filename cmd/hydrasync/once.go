@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/stream"
+)
+
+// errDone ends the group of a --once that has succeeded.
+var errDone = errors.New("done")
+
+// untilDone ends the --once of a city: at the first comparison.
+func (c *city) untilDone(ctx context.Context, timeout time.Duration) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return untilAlone(ctx, c.sight, c.conf.From, timeout) })
+	g.Go(func() error {
+		if _, err := c.sight.untilProven(ctx, journal.Position{}); err != nil {
+			return err
+		}
+		return errDone
+	})
+	return g.Wait()
+}
+
+// done turns the end of a --once into its report and exit code.
+func (a *app) done(c *city, o *onceFlags, err error) error {
+	if !errors.Is(err, errDone) {
+		return err
+	}
+	now, _ := c.sight.look()
+	if o.json {
+		r, err := c.report(context.Background())
+		if err != nil {
+			return err
+		}
+		if err := a.printJSON(r); err != nil {
+			return err
+		}
+	}
+	if now.Failed > 0 {
+		return failed("hydrasync status "+strconv.Quote(c.conf.To)+" lists them", "in step but for %d paths that could not be made", now.Failed)
+	}
+	return nil
+}
+
+// untilAlone is [sight.untilAlone] as the error that ends a --once.
+func untilAlone(ctx context.Context, s *sight, from string, timeout time.Duration) error {
+	now, err := s.untilAlone(ctx, timeout)
+	if err != nil {
+		return err
+	}
+	why := now.Link.Err
+	if why == nil {
+		why = errors.New("no answer")
+	}
+	return failed("is the capitol running, and reachable from here? a longer --timeout waits longer",
+		"no connection to %s within %s: %w", stream.Display(from), tookText(timeout), why)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/stream"
+	"github.com/hydrasync/hydrasync/watcher"
+)
+
+// report is what status says of one tree, on one machine. Names in it are as
+// they are; whoever prints them escapes them.
+type report struct {
+	Role  string `json:"role"` // capitol, city or relay
+	Tree  string `json:"tree"`
+	Dir   string `json:"dir"`
+	PID   int    `json:"pid,omitempty"` // 0: not running
+	State string `json:"state"`
+	Why   string `json:"why,omitempty"`
+
+	Epoch  string `json:"epoch"`
+	Seq    uint64 `json:"seq"`
+	Digest string `json:"digest"`
+	Paths  int64  `json:"paths"`
+	Bytes  int64  `json:"bytes"`
+
+	Watch   *watcher.Status `json:"watch,omitempty"`   // a running capitol's
+	Cities  []cityLine      `json:"cities,omitempty"`  // that are connected to it
+	Highway *highwayReport  `json:"highway,omitempty"` // a city's
+}
+
+// cityLine is a connected city, seen from its capitol.
+type cityLine struct {
+	Name   string    `json:"name"`
+	Remote string    `json:"remote"`
+	Since  time.Time `json:"since"`
+	Mode   string    `json:"mode"`
+	Acked  uint64    `json:"acked"` // the entry up to which all is on its disk
+	Behind uint64    `json:"behind"`
+}
+
+// highwayReport is a running city's end of a highway.
+type highwayReport struct {
+	From          string         `json:"from"`
+	Link          string         `json:"link"` // connected, connecting, waiting
+	LinkSince     time.Time      `json:"link_since"`
+	LinkError     string         `json:"link_error,omitempty"`
+	Mode          string         `json:"mode,omitempty"`
+	Reason        string         `json:"reason,omitempty"`
+	Head          uint64         `json:"head"` // the capitol's newest entry that is known here
+	Behind        uint64         `json:"behind"`
+	BehindSeconds float64        `json:"behind_seconds"` // since the last proof, 0 in step
+	InStep        bool           `json:"in_step"`
+	Proven        *time.Time     `json:"proven,omitempty"` // when both digests were last compared
+	Disk          applier.Status `json:"disk"`
+}
+
+// diskOK is the applier's word for a destination that takes what comes.
+const diskOK = "ok"
+
+// fill adds what every journal knows.
+func (r *report) fill(ctx context.Context, j *journal.Journal) error {
+	st, err := j.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	r.Epoch, r.Seq, r.Digest = st.Position.Epoch.String(), uint64(st.Position.Seq), st.Position.Digest.String()
+	r.Paths, r.Bytes = st.Nodes, st.Bytes
+	return nil
+}
+
+// report is what the admin socket of a capitol's tree answers.
+func (s *source) report(ctx context.Context) (report, error) {
+	st := s.watch.Status()
+	r := report{Role: "capitol", Tree: s.conf.Name, Dir: s.conf.Dir, PID: os.Getpid(), State: string(st.State), Why: st.Why, Watch: &st}
+	for _, c := range s.server.Cities() {
+		if c.Tree == stream.Display(s.conf.Name) {
+			r.Cities = append(r.Cities, cityLine{c.Name, c.Remote, c.Since, c.Mode.String(), uint64(c.Acked.Seq), c.Behind})
+		}
+	}
+	return r, r.fill(ctx, s.journal)
+}
+
+// report is what the admin socket of a city answers.
+func (c *city) report(ctx context.Context) (report, error) {
+	now, _ := c.sight.look()
+	disk, err := c.disk.Status(ctx)
+	if err != nil {
+		return report{}, err
+	}
+	r := report{Role: "city", Tree: c.conf.From, Dir: c.conf.To, PID: os.Getpid()}
+	if c.conf.ServeAs != "" {
+		r.Role = "relay"
+	}
+	h := &highwayReport{From: c.conf.From, Link: now.Link.Phase.String(), LinkSince: now.Link.Since, Head: uint64(now.Head.Seq),
+		Behind: now.behind(), InStep: now.inStep(), Disk: disk}
+	if now.Mode != 0 {
+		h.Mode, h.Reason = now.Mode.String(), now.Reason
+	}
+	if now.Link.Err != nil {
+		h.LinkError = now.Link.Err.Error()
+	}
+	if !now.At.IsZero() {
+		h.Proven = &now.At
+	}
+	if !h.InStep && h.Proven != nil {
+		h.BehindSeconds = time.Since(now.At).Seconds()
+	}
+	r.Highway = h
+	r.State, r.Why = c.state(&now, &disk)
+	return r, r.fill(ctx, c.disk.Journal())
+}
+
+// state is one word for where a city is, and why it is not in step.
+func (c *city) state(now *situation, disk *applier.Status) (state, why string) {
+	switch {
+	case disk.State != diskOK:
+		return disk.State, c.why(disk)
+	case now.Link.Phase != stream.Connected && now.Link.Err != nil:
+		return "disconnected", now.Link.Err.Error()
+	case now.Link.Phase != stream.Connected:
+		return "connecting", ""
+	case now.inStep() && disk.FailedAll > 0:
+		return "in step but for some paths", disk.Failed[0].Why
+	case now.inStep():
+		return "in step", ""
+	}
+	return "catching up", now.Reason
+}
+
+// why explains a destination that takes nothing.
+func (c *city) why(disk *applier.Status) string {
+	if disk.Hold != nil {
+		err := &applier.HoldError{Root: c.conf.To, Hold: *disk.Hold}
+		return err.Error() + "; " + err.Hint()
+	}
+	now, _ := c.sight.look()
+	if now.Link.Err == nil {
+		return ""
+	}
+	if hint := hintOf(now.Link.Err); hint != "" {
+		return now.Link.Err.Error() + "; " + hint
+	}
+	return now.Link.Err.Error()
+}

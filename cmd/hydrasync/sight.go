@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/stream"
+)
+
+// sight is what is known about one highway at any moment: status, progress and
+// --once look at it. All methods may be called at once.
+type sight struct {
+	mu    sync.Mutex
+	now   situation
+	moved chan struct{} // closed and renewed at every change
+}
+
+// situation is a copy of what a sight knows.
+type situation struct {
+	Link    stream.State
+	Mode    stream.Mode
+	Reason  string
+	Nodes   int64 // in the capitol's tree when it said so
+	Began   time.Time
+	Entries int64            // applied since
+	Bytes   int64            // fetched since; small content travels uncounted
+	Own     journal.Position // of this city
+	Head    journal.Position // the capitol's newest that is known
+	Proven  journal.Position // where both ends were last compared
+	Failed  int64            // and how many paths could not be made
+	At      time.Time        // when
+}
+
+func newSight(own journal.Position) *sight {
+	return &sight{now: situation{Own: own, Link: stream.State{Phase: stream.Connecting, Since: time.Now()}}, moved: make(chan struct{})}
+}
+
+func (s *sight) change(do func(*situation)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	do(&s.now)
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// look returns the situation, and what is closed when there is another.
+func (s *sight) look() (situation, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now, s.moved
+}
+
+// link is the client's OnState.
+func (s *sight) link(st stream.State) { s.change(func(n *situation) { n.Link = st }) }
+
+func (s *sight) begin(w stream.Welcome) {
+	s.change(func(n *situation) {
+		n.Mode, n.Reason, n.Nodes, n.Head = w.Mode, w.Reason, w.Nodes, w.Position
+		n.Began, n.Entries, n.Bytes = time.Now(), 0, 0
+	})
+}
+
+func (s *sight) applied(entries int, own journal.Position) {
+	s.change(func(n *situation) {
+		n.Entries += int64(entries)
+		n.Own = own
+		if own.Epoch != n.Head.Epoch || own.Seq > n.Head.Seq {
+			n.Head = own
+		}
+	})
+}
+
+func (s *sight) fetched(bytes int64) { s.change(func(n *situation) { n.Bytes += bytes }) }
+
+func (s *sight) heard(head, own journal.Position) {
+	s.change(func(n *situation) { n.Head, n.Own = head, own })
+}
+
+func (s *sight) proven(at journal.Position, failed int64) {
+	s.change(func(n *situation) { n.Proven, n.Failed, n.At = at, failed, time.Now() })
+}
+
+// inStep says that the ends were compared where the capitol was last known to be.
+func (n *situation) inStep() bool {
+	return !n.Proven.IsZero() && n.Link.Phase == stream.Connected && n.Proven.Epoch == n.Head.Epoch && n.Proven.Seq >= n.Head.Seq
+}
+
+// behind counts entries that the city is known to lack.
+func (n *situation) behind() uint64 {
+	if n.Own.Epoch != n.Head.Epoch || n.Own.Seq >= n.Head.Seq {
+		return 0
+	}
+	return uint64(n.Head.Seq - n.Own.Seq)
+}
+
+// until waits for a situation.
+func (s *sight) until(ctx context.Context, good func(*situation) bool) (situation, error) {
+	for {
+		now, moved := s.look()
+		if good(&now) {
+			return now, nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return now, ctx.Err()
+		}
+	}
+}
+
+// untilProven waits until both ends were compared at seq of that epoch or
+// later; a zero position means at the first comparison.
+func (s *sight) untilProven(ctx context.Context, goal journal.Position) (situation, error) {
+	return s.until(ctx, func(n *situation) bool {
+		return n.inStep() && (goal.IsZero() || n.Proven.Epoch == goal.Epoch && n.Proven.Seq >= goal.Seq)
+	})
+}
+
+// untilAlone waits until the capitol has not been reached for so long, and
+// returns why. It is how --timeout ends a --once.
+func (s *sight) untilAlone(ctx context.Context, timeout time.Duration) (situation, error) {
+	connected := func(n *situation) bool { return n.Link.Phase == stream.Connected }
+	alone := func(n *situation) bool { return !connected(n) }
+	for {
+		if now, err := s.until(ctx, alone); err != nil {
+			return now, err
+		}
+		wait, cancel := context.WithTimeout(ctx, timeout)
+		now, err := s.until(wait, connected)
+		cancel()
+		if err != nil {
+			return now, ctx.Err()
+		}
+	}
+}

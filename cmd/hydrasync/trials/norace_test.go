@@ -1,0 +1,8 @@
+//go:build !race
+
+package trials
+
+const (
+	raceEnabled = false
+	slack       = 1
+)

@@ -1,0 +1,8 @@
+//go:build race
+
+package trials
+
+const (
+	raceEnabled = true
+	slack       = 4
+)

@@ -1,0 +1,146 @@
+package trials
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestGoSourceTree mirrors the toolchain's own source, then a burst: the whole
+// of it copied into the watched tree, renamed, and removed again.
+func TestGoSourceTree(t *testing.T) {
+	from := filepath.Join(runtime.GOROOT(), "src")
+	if _, err := os.Stat(from); err != nil {
+		t.Skipf("needs the toolchain's source: %v", err)
+	}
+	r := newRig(t)
+	copyWith(t, "cp", "-a", from, filepath.Join(r.src, "go"))
+	r.start(t)
+	r.mustBecomeEqual(t)
+	copyWith(t, "cp", "-a", filepath.Join(r.src, "go"), filepath.Join(r.src, "again"))
+	r.mustBecomeEqual(t)
+	r.proxy.down.Store(0)
+	os.Rename(filepath.Join(r.src, "again"), filepath.Join(r.src, "go", "beneath"))
+	r.mustBecomeEqual(t)
+	r.sent(t, 10_000, "renaming 12,800 paths")
+	os.RemoveAll(filepath.Join(r.src, "go"))
+	r.city.says("held", 60*time.Second*slack)
+	out, code := run(t, "confirm", r.dst)
+	if code != 0 {
+		t.Fatalf("confirm: %d %s", code, out)
+	}
+	r.mustBecomeEqual(t)
+}
+
+func copyWith(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// TestGitCheckouts switches a working tree between commits that have nothing in common.
+func TestGitCheckouts(t *testing.T) {
+	needs(t, "git")
+	r := newRig(t)
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-C", r.src, "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "gc.auto=0"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "-q")
+	for version := range 3 {
+		for i := range 1500 {
+			dir := filepath.Join(r.src, fmt.Sprintf("pkg%d", (i*(version+1))%97), fmt.Sprint("v", version%2))
+			os.MkdirAll(dir, 0o755)
+			text := strings.Repeat(fmt.Sprintf("line %d of version %d\n", i, version), 1+i%60)
+			os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%d.go", i)), []byte(text), 0o644)
+		}
+		git("add", "-A")
+		git("commit", "-qm", fmt.Sprint("version ", version))
+		git("tag", fmt.Sprint("v", version))
+		git("rm", "-rq", ".")
+	}
+	git("checkout", "-qf", "v0")
+	r.start(t)
+	r.mustBecomeEqual(t)
+	for _, tag := range []string{"v2", "v0", "v1", "v2"} {
+		git("checkout", "-qf", tag)
+	}
+	r.mustBecomeEqual(t)
+	git("checkout", "-qf", "v1")
+	r.mustBecomeEqual(t)
+}
+
+// TestManySmallFiles is 100,000 files in 1,000 directories, fewer with -short.
+func TestManySmallFiles(t *testing.T) {
+	per := 100
+	if testing.Short() || raceEnabled {
+		per = 10
+	}
+	r := newRig(t)
+	for d := range 1000 {
+		dir := filepath.Join(r.src, fmt.Sprintf("%02d", d%40), fmt.Sprintf("dir%04d", d))
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for f := range per {
+			os.WriteFile(filepath.Join(dir, fmt.Sprint("f", f)), []byte(fmt.Sprintf("%09d\n", d*1000+f)), 0o644)
+		}
+	}
+	r.start(t)
+	mustBecomeEqual(t, r.src, r.dst, 5*time.Minute, r.capitol, r.city)
+}
+
+// TestDeepPaths goes down to a path of 4,000 bytes.
+func TestDeepPaths(t *testing.T) {
+	r := newRig(t)
+	r.start(t)
+	deep := r.src
+	for i := 0; len(deep) < 4000-250; i++ {
+		deep = filepath.Join(deep, strings.Repeat(string(rune('a'+i)), 240))
+		if err := os.Mkdir(deep, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		os.WriteFile(filepath.Join(deep, "f"), []byte(deep[len(deep)-5:]), 0o644)
+	}
+	r.mustBecomeEqual(t)
+	os.WriteFile(filepath.Join(deep, "f"), []byte("changed"), 0o644)
+	r.mustBecomeEqual(t)
+}
+
+// TestGrowingLog appends lines while the writer keeps the file open: they arrive
+// in order, and cost what they are, not the file again.
+func TestGrowingLog(t *testing.T) {
+	r := newRig(t)
+	path := filepath.Join(r.src, "app.log")
+	random(t, path, 4<<20)
+	r.start(t)
+	r.mustBecomeEqual(t)
+	r.proxy.down.Store(0)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i := range 200 {
+		fmt.Fprintf(f, "line %d of the log\n", i)
+		if i%20 == 0 {
+			r.mustBecomeEqual(t) // while it is still open
+		}
+	}
+	r.mustBecomeEqual(t)
+	r.sent(t, 300_000, "200 lines")
+	os.Rename(path, path+".1") // and is rotated, the writer going on
+	fmt.Fprintln(f, "after the rotation")
+	os.WriteFile(path, []byte("a new log\n"), 0o644)
+	r.mustBecomeEqual(t)
+	r.sent(t, 100_000, "a rotation")
+}
