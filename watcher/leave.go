@@ -7,7 +7,7 @@ import "github.com/hydrasync/hydrasync/journal"
 // place has not turned up in this look.
 func (l *look) leaveAll() error {
 	for _, s := range l.sights {
-		if s.row == nil || l.taken[s.row.Node.ID] != nil {
+		if s.row == nil || l.taken[s.row.Node.ID] != nil || s.late || s.glance && !s.there {
 			continue
 		}
 		switch {

@@ -18,6 +18,7 @@ type item struct {
 	found   *content // read ahead by a walk
 	settled bool     // absent, and a whole walk ended without its node turning up
 	listed  bool     // a directory whose listing is a walk's business
+	glance  bool     // only to learn where a node was; an absence here is no news
 	job     *job     // the walk that found it; nil: an event
 }
 
@@ -36,6 +37,7 @@ type sight struct {
 	link   journal.NodeID
 	read   *content
 	putOff bool // its bytes cannot be had now
+	late   bool // it is decided at the end of its walk
 }
 
 // look is one answer to "what is at these paths?": everything that is in it is
@@ -58,6 +60,7 @@ type look struct {
 	at     map[string]*sight
 	shows  map[ident][]*sight
 	taken  map[journal.NodeID]*sight
+	wants  map[journal.NodeID]*sight // who will take it, if nothing comes between
 	open   openDir
 
 	changes []journal.Change
@@ -99,7 +102,7 @@ func (l *look) dirfd(path string) (int, error) {
 func (k *looker) look(ctx context.Context, items []item) error {
 	l := &look{
 		looker: k, ctx: ctx, now: time.Now(),
-		at: make(map[string]*sight, len(items)), shows: make(map[ident][]*sight, len(items)), taken: map[journal.NodeID]*sight{},
+		at: make(map[string]*sight, len(items)), shows: make(map[ident][]*sight, len(items)), taken: map[journal.NodeID]*sight{}, wants: map[journal.NodeID]*sight{},
 	}
 	defer l.open.close()
 	for _, step := range []func() error{

@@ -69,12 +69,28 @@ func (l *look) settle(s *sight) error {
 		return nil
 	}
 	moved, err := l.candidate(s)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case moved != nil:
+	}
+	if moved != nil {
+		l.wants[moved.Node.ID] = s
+	}
+	displaced := false
+	if s.row != nil {
+		claimed, err := l.claimed(s.row, s)
+		if err != nil {
+			return err
+		}
+		displaced = !claimed
+	}
+	switch {
+	case displaced && l.atEnd(s):
+		if moved != nil {
+			delete(l.wants, moved.Node.ID)
+		}
+	case moved != nil && l.taken[moved.Node.ID] == nil:
 		l.take(s, moved)
-	case s.row != nil && s.row.Node.Kind == s.st.kind && !l.wantedElsewhere(s.row, s):
+	case displaced && s.row.Node.Kind == s.st.kind:
 		l.take(s, s.row)
 	default:
 		s.id = l.journal.NewID()
@@ -82,20 +98,34 @@ func (l *look) settle(s *sight) error {
 	return nil
 }
 
+// atEnd leaves a name that shows another inode than the journal knows to the end of
+// the walk that found it: until then the old inode may turn up elsewhere.
+func (l *look) atEnd(s *sight) bool {
+	if s.job == nil || s.settled || s.st.kind == journal.Dir {
+		return false
+	}
+	it := s.item
+	it.settled = true
+	s.late = s.job.atEnd(it)
+	return s.late
+}
+
 func (l *look) take(s *sight, row *journal.Stored) {
 	s.node, s.id = row, row.Node.ID
 	l.taken[s.id] = s
 }
 
-// wantedElsewhere says whether a row that lost its name to another inode is
-// shown by a path of this look that has not been decided yet.
-func (l *look) wantedElsewhere(row *journal.Stored, s *sight) bool {
+// claimed says whether a row that lost its name to another inode is taken by
+// another path of this look. Paths that show its inode are placed first.
+func (l *look) claimed(row *journal.Stored, s *sight) (bool, error) {
 	for _, other := range l.shows[ident{s.st.dev, row.Seen.Ino}] {
-		if other != s && !other.placed && sameObject(row, &other.st) {
-			return true
+		if other != s && sameObject(row, &other.st) {
+			if err := l.place(other); err != nil {
+				return false, err
+			}
 		}
 	}
-	return false
+	return l.taken[row.Node.ID] != nil || l.wants[row.Node.ID] != nil, nil
 }
 
 // candidate finds the node that was at another name and shows up here.
@@ -136,7 +166,7 @@ func (l *look) left(row *journal.Stored, s *sight) (bool, error) {
 	if path == s.path {
 		return false, nil
 	}
-	old := l.see(item{mark: mark{path: path, first: l.now, last: l.now}})
+	old := l.see(item{mark: mark{path: path, first: l.now, last: l.now}, glance: true})
 	if old == nil || !old.there || old.st.ident != s.st.ident {
 		return true, nil
 	}

@@ -26,7 +26,7 @@ func (l *look) readAll() error {
 		if !l.mustRead(s) {
 			continue
 		}
-		if s.found != nil && s.found.st == s.st {
+		if s.found != nil && s.found.st == s.st && s.found.tells(s.node) {
 			s.read = s.found
 			continue
 		}
@@ -45,6 +45,16 @@ func (l *look) readAll() error {
 		}
 	}
 	return nil
+}
+
+// tells says whether a content that was read ahead shows all that is to be known of a
+// file: also whether it only grew.
+func (c *content) tells(old *journal.Stored) bool {
+	if old == nil || old.Node.Kind != journal.File {
+		return true
+	}
+	was := old.Node.Body
+	return c.base == was.Digest || c.digest == was.Digest || c.size < was.Size
 }
 
 // mustRead says whether the row cannot vouch for the bytes.

@@ -20,7 +20,8 @@ type task struct {
 	scope scope          // listing: this directory alone
 	gone  bool           // only its absences, now that the walk is through
 	read  *reading
-	mark  mark // of the file to read
+	mark  mark   // of the file to read
+	late  []item // only to be handed over
 	job   *job
 }
 
@@ -40,8 +41,11 @@ type walker struct {
 }
 
 func (s *session) walkOne(ctx context.Context, t task) error {
-	if t.read != nil {
+	switch {
+	case t.read != nil:
 		return s.readAhead(ctx, t)
+	case t.late != nil:
+		return s.walks.hand(ctx, unit{t.late, t.job})
 	}
 	w := &walker{session: s, task: t}
 	ok, err := w.open()
