@@ -62,12 +62,12 @@
 //
 // # Frames of a city
 //
-//	 1 hello    1 versions [uint], 2 tree, 3 position pos, 4 sub_dirs [bytes], 5 features [bytes],
-//	            6 has_content bool, 7 compare bool, 8 city's name, 9 heartbeat ms, 10 window bytes
-//	 2 want     1 request, 2 node, 3 digest, 4 generation, 5 offset, 6 length
-//	 3 cancel   1 request
-//	 4 pulse    1 position pos, 2 scope digest
-//	 5 credit   1 consumed bytes
+//	1 hello    1 versions [uint], 2 tree, 3 position pos, 4 sub_dirs [bytes], 5 features [bytes],
+//	           6 has_content bool, 7 compare bool, 8 city's name, 9 heartbeat ms, 10 window bytes
+//	2 want     1 request, 2 node, 3 digest, 4 generation, 5 offset, 6 length
+//	3 cancel   1 request
+//	4 pulse    1 position pos, 2 scope digest
+//	5 credit   1 consumed bytes
 //
 // # Frames of a capitol
 //

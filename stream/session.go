@@ -84,12 +84,11 @@ func (s *session) run(ctx, life context.Context, sub Subscriber, end func()) err
 	applied := s.apply(ctx, sub)
 	end()
 	running.Wait()
-	var local *localError
 	switch {
-	case errors.As(applied, &local) && !errors.Is(applied, ErrDisconnected):
+	case permanent(applied):
 		return applied
 	case isProtocol(heard), errors.As(heard, new(*RefusedError)), errors.As(heard, new(*faultError)):
-		return heard
+		return heard // the capitol's doing, whatever it led to here
 	case applied != nil && !errors.Is(applied, ErrDisconnected):
 		return applied
 	case heard != nil:
