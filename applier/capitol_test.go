@@ -28,7 +28,8 @@ type capitol struct {
 	contents map[journal.Digest][]byte
 	rowSeq   map[journal.NodeID]journal.Seq
 	pending  map[journal.NodeID]journal.Entry
-	inline   int // contents up to this size travel with the set
+	told     map[journal.NodeID]journal.NodeID // parents, as of the last set
+	inline   int                               // contents up to this size travel with the set
 
 	fetched atomic.Int64 // bytes
 	fail    func(n journal.Node, off int64) error
@@ -107,7 +108,9 @@ func (c *capitol) remove(id journal.NodeID) {
 	for child, n := range c.nodes {
 		if n.Parent == id {
 			c.remove(child)
-			delete(c.pending, child)
+			if c.told[child] == id || c.told[child] == 0 {
+				delete(c.pending, child) // its directory's absence says it
+			}
 		}
 	}
 	c.seq++
@@ -126,8 +129,15 @@ func (c *capitol) set() applier.Set {
 	for _, id := range slices.Sorted(maps.Keys(c.pending)) {
 		c.add(&s, c.pending[id])
 	}
-	c.pending = map[journal.NodeID]journal.Entry{}
+	c.tell()
 	return s
+}
+
+func (c *capitol) tell() {
+	c.pending, c.told = map[journal.NodeID]journal.Entry{}, map[journal.NodeID]journal.NodeID{}
+	for id, n := range c.nodes {
+		c.told[id] = n.Parent
+	}
 }
 
 func (c *capitol) add(s *applier.Set, e journal.Entry) {
@@ -144,7 +154,7 @@ func (c *capitol) full() applier.Set {
 	for _, id := range slices.Sorted(maps.Keys(c.nodes)) {
 		s.Entries = append(s.Entries, journal.Entry{Seq: c.rowSeq[id], Change: journal.Change{Node: c.nodes[id]}})
 	}
-	c.pending = map[journal.NodeID]journal.Entry{}
+	c.tell()
 	return s
 }
 
@@ -270,7 +280,7 @@ func (c *capitol) compare(path string, n journal.Node, inodes map[journal.NodeID
 // city opens a destination; it is closed with the test.
 func city(t testing.TB, root string, change ...func(*applier.Config)) *applier.Applier {
 	t.Helper()
-	cfg := applier.Config{Root: root, MaxDelete: applier.Limit{Percent: 100}}
+	cfg := applier.Config{Root: root, MaxDelete: applier.Limit{Count: 1 << 40}}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -31,28 +31,31 @@ func (r *round) clear() error {
 }
 
 // remove takes one gone node away: with one rename if all beneath it is ours.
+// One whose directory went before it is away already.
 func (r *round) remove(t *task) error {
 	at, ok, err := r.places.of(t.id())
 	if err != nil || !ok {
 		return err
 	}
-	inPlace := at == spot{t.old.Node.Parent, t.old.Node.Name}
-	if t.old.Node.Kind == journal.Dir && inPlace {
-		foreign, err := r.foreignIn(t.id())
-		if err != nil {
-			return err
-		}
-		if foreign {
-			return r.removeOurs(&t.old, at)
-		}
+	if t.old.Node.Kind != journal.Dir {
+		return r.discardAt(at, t.id(), &t.old)
 	}
-	return r.discardAt(at, t.id(), &t.old)
+	foreign, err := r.foreignIn(t.id())
+	switch {
+	case err != nil:
+		return err
+	case !foreign:
+		return r.discard(at, t.id(), &t.old, false)
+	case at == spot{t.old.Node.Parent, t.old.Node.Name}:
+		return r.removeOurs(&t.old, at)
+	}
+	return r.discard(at, t.id(), &t.old, true)
 }
 
 var errForeign = errors.New("foreign")
 
 // foreignIn says whether a directory holds, at any depth, names that hydrasync
-// did not make.
+// did not make; without a trash, what was edited counts as well.
 func (r *round) foreignIn(id journal.NodeID) (bool, error) {
 	ours, err := r.childrenHere(id)
 	if err != nil {
@@ -60,10 +63,11 @@ func (r *round) foreignIn(id journal.NodeID) (bool, error) {
 	}
 	dir, release, err := r.places.dir(id)
 	if err != nil {
-		return false, ignore(err, unix.ENOENT)
+		return false, absent(err)
 	}
 	err = dir.List(func(name string) error {
-		if _, ok := ours[name]; !ok {
+		s, ok := ours[name]
+		if !ok || r.trash.age < 0 && edited(dir, &s) {
 			return errForeign
 		}
 		return nil
@@ -72,7 +76,7 @@ func (r *round) foreignIn(id journal.NodeID) (bool, error) {
 	if err == errForeign {
 		return true, nil
 	}
-	if err != nil {
+	if absent(err) != nil {
 		return false, err
 	}
 	for _, s := range ours {
@@ -132,6 +136,14 @@ func (r *round) removeOurs(s *journal.Stored, at spot) error {
 	return ignore(err, unix.ENOENT)
 }
 
+// absent turns "it is not there", at any depth, into nil.
+func absent(err error) error {
+	if errors.Is(err, errNoParent) {
+		return nil
+	}
+	return ignore(err, unix.ENOENT)
+}
+
 func ignore(err error, no unix.Errno) error {
 	if beneath.IsErrno(err, no) {
 		return nil
@@ -139,19 +151,30 @@ func ignore(err error, no unix.Errno) error {
 	return err
 }
 
-// discardAt sends a node's old object to the trash, from where it is now. If its
-// times say that somebody edited it, it is kept as a local version.
+// edited says whether somebody was at a file.
+func edited(dir *beneath.Dir, s *journal.Stored) bool {
+	st, err := dir.Stat(s.Node.Name)
+	return err == nil && (!sameObject(st, s) || s.Node.Kind == journal.File && !sameBytes(st, &s.Seen))
+}
+
+// discardAt sends a node's old object to the trash, from where it is now. What
+// somebody edited is kept as a local version, and so is a directory: nobody
+// looked what else is in it.
 func (r *round) discardAt(at spot, id journal.NodeID, s *journal.Stored) error {
+	return r.discard(at, id, s, s.Node.Kind == journal.Dir)
+}
+
+func (r *round) discard(at spot, id journal.NodeID, s *journal.Stored, local bool) error {
 	dir, release, err := r.spotDir(at)
 	if err != nil {
-		return err
+		return absent(err)
 	}
 	defer release()
 	st, err := dir.Stat(at.name)
 	if err != nil {
-		return ignore(err, unix.ENOENT)
+		return absent(err)
 	}
-	local := !sameObject(st, s) || s.Node.Kind == journal.File && !sameBytes(st, &s.Seen)
+	local = local || !sameObject(st, s) || s.Node.Kind == journal.File && !sameBytes(st, &s.Seen)
 	size := st.Blocks * 512
 	if s.Node.Kind == journal.Dir {
 		size += s.Beneath.Bytes + s.Beneath.Nodes*pageSize

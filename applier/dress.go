@@ -68,7 +68,7 @@ func own(f *beneath.File, n *journal.Node) (journal.Lack, error) {
 
 // allow turns "not here" and "not you" into what is lacking.
 func allow(lack journal.Lack, err error) (journal.Lack, error) {
-	if beneath.IsErrno(err, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP, unix.EINVAL, unix.E2BIG, unix.ERANGE) {
+	if beneath.IsErrno(err, unix.EPERM, unix.EOPNOTSUPP, unix.EINVAL, unix.E2BIG, unix.ERANGE) {
 		return lack, nil
 	}
 	return 0, err

@@ -25,7 +25,7 @@ type folders struct {
 
 // openFolders opens the destination, making it and the state folder as needed.
 // A state folder that is a link, or belongs to somebody else, is refused.
-func openFolders(cfg *Config) (f *folders, err error) {
+func openFolders(cfg *Config) (opened *folders, err error) {
 	if err := os.Mkdir(cfg.Root, 0o755); err != nil && !errors.Is(err, os.ErrExist) && !errors.Is(err, unix.EROFS) {
 		return nil, rootError(cfg.Root, err)
 	}
@@ -33,7 +33,7 @@ func openFolders(cfg *Config) (f *folders, err error) {
 	if err != nil {
 		return nil, rootError(cfg.Root, err)
 	}
-	f = &folders{root: root}
+	f := &folders{root: root}
 	defer func() {
 		if err != nil {
 			f.close()

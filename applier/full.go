@@ -8,7 +8,7 @@ import (
 // comparison counts as one act when deletions are counted.
 type act struct {
 	doomed int64 // deleted so far
-	total  int64 // nodes when it began
+	total  int64 // nodes there were, at most
 	named  named // by a full comparison
 }
 
@@ -47,6 +47,10 @@ const scanPiece = 1000
 // planUnnamed makes everything go that a full comparison did not name: of a
 // removed tree only its top, the rest goes with it.
 func (r *round) planUnnamed() error {
+	taken := make(map[journal.NodeID]bool)
+	for _, t := range r.tasks {
+		taken[t.was] = true
+	}
 	unnamed := make(map[journal.NodeID]journal.Stored)
 	for after := journal.NodeID(-1 << 62); ; {
 		rows, err := r.journal.ScanFrom(r.ctx, after, scanPiece)
@@ -55,7 +59,7 @@ func (r *round) planUnnamed() error {
 		}
 		for _, s := range rows {
 			after = s.Node.ID
-			if !r.act.named.has(s.Node.ID) && r.byID[s.Node.ID] == nil && !isRoot(&s.Node) {
+			if !r.act.named.has(s.Node.ID) && !taken[s.Node.ID] && r.byID[s.Node.ID] == nil && !isRoot(&s.Node) {
 				unnamed[s.Node.ID] = s
 			}
 		}

@@ -16,7 +16,7 @@ import (
 // tail again.
 func (r *round) grow(ctx context.Context, t *task) (bool, error) {
 	o, n := t.old.Node.Body, t.node.Body
-	if !t.known || t.old.Node.Kind != journal.File || o.Generation != n.Generation || o.Size == 0 || o.Size >= n.Size {
+	if !t.known || t.was != 0 || t.old.Node.Kind != journal.File || o.Generation != n.Generation || o.Size == 0 || o.Size >= n.Size {
 		return false, nil
 	}
 	at, _, err := r.places.of(t.id())
@@ -40,6 +40,9 @@ func (r *round) grow(ctx context.Context, t *task) (bool, error) {
 	w := &filler{file: f, hash: h, at: o.Size, limit: n.Size}
 	if err := r.appendTail(ctx, t, w); err != nil {
 		f.Truncate(o.Size)
+		if err == errDigest {
+			return false, nil // not our bytes plus a tail: all of it, then
+		}
 		return false, err
 	}
 	t.grown = true

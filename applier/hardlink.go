@@ -3,7 +3,9 @@ package applier
 import (
 	"context"
 
+	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
 )
 
 // stageHardLink gives a file the inode of its group, if one of the group is on
@@ -38,8 +40,8 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 	defer release()
 	name := tempName()
 	if err := dir.Link(donor.name, r.folders.staging, name); err != nil {
-		if pathOnly(err) {
-			return false, nil // EMLINK, or no hard links here: a copy is better than nothing
+		if beneath.IsErrno(err, unix.EMLINK, unix.EPERM, unix.EOPNOTSUPP) {
+			return false, nil // too many names, or no hard links here: a copy is better than nothing
 		}
 		return false, err
 	}

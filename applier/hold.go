@@ -94,16 +94,11 @@ func (r *round) hold() error {
 	if doomed == 0 {
 		return nil
 	}
-	if r.act.total == 0 {
-		stats, err := r.journal.Stats(r.ctx)
-		if err != nil {
-			return err
-		}
-		r.act.total = stats.Nodes
-		if r.set.Full { // after a renumbering, new and stale rows share the root
-			r.act.total = max(r.act.total, doomed)
-		}
+	stats, err := r.journal.Stats(r.ctx)
+	if err != nil {
+		return err
 	}
+	r.act.total = max(r.act.total, stats.Nodes+r.act.doomed)
 	if !r.cfg.MaxDelete.Exceeded(r.act.doomed+doomed, r.act.total) {
 		return nil
 	}

@@ -309,7 +309,7 @@ func (r *round) park(id journal.NodeID) error {
 // strand parks a failed task's node if it is no longer where its row says.
 func (r *round) strand(t *task) error {
 	at, ok, err := r.places.of(t.id())
-	if err != nil || ok && at == (spot{t.old.Node.Parent, t.old.Node.Name}) {
+	if err != nil || t.was != 0 || ok && at == (spot{t.old.Node.Parent, t.old.Node.Name}) {
 		return err
 	}
 	if ok {

@@ -14,11 +14,16 @@ func (r *round) plan() error {
 			return err
 		}
 	}
-	if r.set.FullDone {
-		if err := r.planUnnamed(); err != nil {
-			return err
-		}
+	if err := r.meetAll(); err != nil || !r.set.FullDone {
+		return err
 	}
+	if err := r.planUnnamed(); err != nil {
+		return err
+	}
+	return r.meetAll()
+}
+
+func (r *round) meetAll() error {
 	for _, t := range r.tasks {
 		if err := r.meet(t); err != nil {
 			return err

@@ -32,31 +32,42 @@ func (r *round) record() error {
 	return nil
 }
 
+// entries are what the journal is to record: takings-over first, because the
+// rows beneath a stale directory belong to its heir from then on.
 func (r *round) entries() ([]journal.Entry, error) {
 	entries := r.notes
-	for _, id := range r.strays {
-		if t := r.byID[id]; t != nil && t.state == done {
-			continue
+	add := func(heirs bool) {
+		for _, t := range r.tasks {
+			if t.state == done && (t.was != 0) == heirs {
+				e := t.entry
+				e.Change.Seen, e.Change.Was = t.seen, t.was
+				entries = append(entries, e)
+			}
 		}
-		s, ok, err := row(r.ctx, r.journal, id)
+	}
+	add(true)
+	for _, id := range r.strays {
+		e, ok, err := r.strayEntry(id)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			s.Node.Parent, s.Node.Name = journal.Parked, parkedName(id)
-			entries = append(entries, journal.Entry{Seq: s.Seq, Time: now(), BodySeq: s.BodySeq, PlaceSeq: s.PlaceSeq,
-				Change: journal.Change{Node: s.Node, Seen: s.Seen}})
+			entries = append(entries, e)
 		}
 	}
-	for _, t := range r.tasks {
-		if t.state != done {
-			continue
-		}
-		e := t.entry
-		e.Change.Seen, e.Change.Was = t.seen, t.was
-		entries = append(entries, e)
-	}
+	add(false)
 	return entries, nil
+}
+
+// strayEntry keeps a node without a place, until a later set brings it one.
+func (r *round) strayEntry(id journal.NodeID) (e journal.Entry, ok bool, err error) {
+	if t := r.byID[id]; t != nil && t.state == done {
+		return e, false, nil
+	}
+	s, ok, err := row(r.ctx, r.journal, id)
+	s.Node.Parent, s.Node.Name = journal.Parked, parkedName(id)
+	return journal.Entry{Seq: s.Seq, Time: now(), BodySeq: s.BodySeq, PlaceSeq: s.PlaceSeq,
+		Change: journal.Change{Node: s.Node, Seen: s.Seen}}, ok, err
 }
 
 // settled tells the rest of the applier how the round ended.

@@ -1,0 +1,136 @@
+package applier_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// counter fails the n-th changing call, or ends the world there: then every
+// later call fails too, as if the process were gone.
+type counter struct {
+	n    int64 // 0: only count
+	err  error
+	dead bool
+	seen atomic.Int64
+	op   atomic.Value
+}
+
+var errKilled = errors.New("killed")
+
+func (c *counter) Before(op, name string) error {
+	i := c.seen.Add(1)
+	if c.n == 0 || i < c.n || i > c.n && !c.dead {
+		return nil
+	}
+	c.op.CompareAndSwap(nil, op+" "+name)
+	return c.err
+}
+
+// scenario is a tree and a set that uses every kind of call.
+func scenario(t *testing.T, dir string) (c *capitol, set applier.Set) {
+	c = newCapitol()
+	a := city(t, dir)
+	d := c.dir(journal.Root, "d")
+	e := c.dir(d, "e")
+	f := c.file(e, "f", "one")
+	g := c.file(d, "g", strings.Repeat("log line\n", 10))
+	h := c.file(journal.Root, "h", "to go")
+	x, y := c.file(journal.Root, "x", "xx"), c.dir(journal.Root, "y")
+	l := c.link(y, "l", "target")
+	mustApply(t, a, c.set(), c)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.write(f, "two")
+	c.grow(g, "another line\n")
+	c.remove(h)
+	c.move(x, journal.Root, "y")
+	c.move(y, journal.Root, "x")
+	c.move(e, y, "e")
+	c.move(d, e, "d")
+	c.move(l, d, "l2")
+	c.edit(x, func(n *journal.Node) { n.Mode = 0o600 })
+	big := c.file(e, "big", strings.Repeat("far away", 5000))
+	link := c.nodes[big]
+	link.Link = 900
+	c.edit(big, func(n *journal.Node) { n.Link = 900 })
+	link.ID, link.Name = 0, "big2"
+	c.put(link)
+	return c, c.set()
+}
+
+// TestACrashAtAnyCallIsHealed ends the process at the n-th changing call, for
+// every n, starts again, and applies the set again.
+func TestACrashAtAnyCallIsHealed(t *testing.T) {
+	for n := int64(1); ; n++ {
+		calls := &counter{n: n, err: errKilled, dead: true}
+		over := false
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			dir := t.TempDir()
+			c, set := scenario(t, dir)
+			a, err := applier.Open(applier.Config{Root: dir, MaxDelete: applier.Limit{Count: 1000}, Calls: calls})
+			if err == nil {
+				err = errors.Join(a.Apply(t.Context(), set, c), a.Close())
+			}
+			if over = calls.seen.Load() < n; over {
+				return
+			}
+			if !errors.Is(err, errKilled) {
+				t.Fatalf("killed at %v, Apply said %v", calls.op.Load(), err)
+			}
+			b := city(t, dir)
+			mustApply(t, b, set, c)
+			c.equal(t, dir)
+			healthy(t, b, dir)
+			if t.Failed() {
+				t.Logf("killed at %v", calls.op.Load())
+			}
+		})
+		if over || t.Failed() {
+			if n < 40 && !t.Failed() {
+				t.Errorf("only %d calls: the hook is not where it should be", n)
+			}
+			return
+		}
+	}
+}
+
+// TestAnErrorAtAnyCallIsHealed fails only the n-th call, with errors of the
+// whole disk and of one path; the same process applies the set again.
+func TestAnErrorAtAnyCallIsHealed(t *testing.T) {
+	for _, no := range []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EACCES} {
+		t.Run(no.Error(), func(t *testing.T) {
+			for n := int64(12); ; n++ {
+				dir := t.TempDir()
+				c, set := scenario(t, dir)
+				calls := &counter{err: no}
+				a := city(t, dir, func(cfg *applier.Config) { cfg.Calls = calls })
+				calls.n = calls.seen.Load() + n - 11
+				err := a.Apply(t.Context(), set, c)
+				if calls.seen.Load() < calls.n {
+					break
+				}
+				if no == syscall.ENOSPC && calls.op.Load() != nil && err != nil && !errors.Is(err, applier.ErrNoSpace) {
+					t.Errorf("call %d (%v): Apply said %v", n, calls.op.Load(), err)
+				}
+				calls.n = 0
+				mustApply(t, a, set, c)
+				c.equal(t, dir)
+				healthy(t, a, dir)
+				a.Close()
+				if t.Failed() {
+					t.Fatalf("at call %d, %v, first said %v", n, calls.op.Load(), err)
+				}
+				os.RemoveAll(dir)
+			}
+		})
+	}
+}
