@@ -29,8 +29,8 @@ const worthPacking = 1 << 10
 type codec struct {
 	enc  cbor.UserBufferEncMode
 	dec  cbor.DecMode
-	zenc *zstd.Encoder
-	zdec *zstd.Decoder
+	zenc func() *zstd.Encoder // made when first used: most sides need one or none of both
+	zdec func() *zstd.Decoder
 	pool sync.Pool // of *bytes.Buffer
 }
 
@@ -50,19 +50,27 @@ func newCodec() (*codec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cbor decoder: %w", err)
 	}
-	// A window of MaxFrame is all that a message can use.
-	zenc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false),
-		zstd.WithWindowSize(MaxFrame), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		return nil, fmt.Errorf("open zstd encoder: %w", err)
-	}
-	zdec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxFrame), zstd.WithDecoderConcurrency(2),
-		zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, fmt.Errorf("open zstd decoder: %w", err)
-	}
-	return &codec{enc: enc, dec: dec, zenc: zenc, zdec: zdec,
+	return &codec{enc: enc, dec: dec, zenc: sync.OnceValue(newPacker), zdec: sync.OnceValue(newUnpacker),
 		pool: sync.Pool{New: func() any { return new(bytes.Buffer) }}}, nil
+}
+
+// newPacker: a window of MaxFrame is all that a message can use.
+func newPacker() *zstd.Encoder {
+	return must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false),
+		zstd.WithWindowSize(MaxFrame), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true)))
+}
+
+func newUnpacker() *zstd.Decoder {
+	return must(zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxFrame), zstd.WithDecoderConcurrency(2),
+		zstd.WithDecoderLowmem(true)))
+}
+
+// must is for constructors that fail only on options they do not know.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // pack makes the message of a frame, with its payload as it is.
@@ -89,7 +97,7 @@ func (c *codec) squeeze(message []byte) []byte {
 	}
 	out := make([]byte, 2, len(message))
 	out[0], out[1] = message[0], byte(packed)
-	out = c.zenc.EncodeAll(message[2:], out)
+	out = c.zenc().EncodeAll(message[2:], out)
 	if len(out) > len(message)-len(message)/8 {
 		return message
 	}
@@ -129,7 +137,7 @@ func (c *codec) inflate(payload []byte, limit int) ([]byte, error) {
 	if head.Skippable || !head.HasFCS || head.FrameContentSize > uint64(limit) || head.DictionaryID != 0 {
 		return nil, fmt.Errorf("%w: zstd frame announces %d bytes", ErrProtocol, head.FrameContentSize)
 	}
-	out, err := c.zdec.DecodeAll(payload, make([]byte, 0, head.FrameContentSize))
+	out, err := c.zdec().DecodeAll(payload, make([]byte, 0, head.FrameContentSize))
 	if err != nil {
 		return nil, fmt.Errorf("%w: zstd: %w", ErrProtocol, err)
 	}

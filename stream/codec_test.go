@@ -132,6 +132,26 @@ func TestEveryFrameHasItsGoldenBytes(t *testing.T) {
 	}
 }
 
+func TestContentByHandIsContentByCBOR(t *testing.T) {
+	c := mustCodec(t)
+	for _, m := range []wireContent{
+		{Request: 1, Bytes: []byte("x")},
+		{Request: 23, Offset: 24, Bytes: make([]byte, 24), Last: true},
+		{Request: 255, Offset: 256, Bytes: make([]byte, 255)},
+		{Request: 65535, Offset: 65536, Bytes: make([]byte, 256)},
+		{Request: 1 << 32, Offset: 1 << 40, Bytes: make([]byte, MaxContent), Last: true},
+	} {
+		want, err := c.pack(kindContent, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := append(contentHead(nil, m.Request, m.Offset, m.Last, len(m.Bytes)), m.Bytes...)
+		if !bytes.Equal(got, want) {
+			t.Errorf("request %d: got % x, want % x", m.Request, got[:16], want[:16])
+		}
+	}
+}
+
 func TestPackedMessagesComeBack(t *testing.T) {
 	c := mustCodec(t)
 	b := Batch{Position: somePosition()}
@@ -308,7 +328,7 @@ func FuzzMessages(f *testing.F) {
 	}
 	b := someBatch()
 	if m, err := c.pack(kindBatch, toBatch(&b)); err == nil {
-		f.Add(append([]byte{17, 1}, c.zenc.EncodeAll(m[2:], nil)...))
+		f.Add(append([]byte{17, 1}, c.zenc().EncodeAll(m[2:], nil)...))
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
 		k, payload, err := c.unpack(message, MaxFrame)

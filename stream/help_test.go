@@ -38,6 +38,7 @@ type capitol struct {
 	nodes map[string]journal.Node
 	bytes map[journal.NodeID][]byte
 	opens int
+	trust bool // do not hash what is opened
 }
 
 func newCapitol(t testing.TB, tune ...func(*stream.ServerConfig)) *capitol {
@@ -174,7 +175,7 @@ func (c *capitol) Open(_ context.Context, n journal.Node) (stream.Body, error) {
 	if !ok || int64(len(b)) < n.Body.Size {
 		return nil, movedErr{}
 	}
-	if sha256.Sum256(b[:n.Body.Size]) != n.Body.Digest {
+	if !c.trust && sha256.Sum256(b[:n.Body.Size]) != n.Body.Digest {
 		return nil, movedErr{}
 	}
 	return memBody{bytes.NewReader(b)}, nil

@@ -36,9 +36,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return life },
 		ConnContext:       gate.enter,
 		ConnState:         gate.state,
-		ErrorLog:          nil,
+		ErrorLog:          quiet(s.cfg.Log),
 	}
-	srv.ErrorLog = quiet(s.cfg.Log)
 	failed := make(chan error, 1)
 	go func() {
 		if s.cfg.TLS != nil {

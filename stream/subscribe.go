@@ -91,7 +91,9 @@ type subscription struct {
 }
 
 func newSubscription(s *Server, t *tree, c *conn) *subscription {
-	return &subscription{srv: s, tree: t, conn: c, joined: time.Now(), out: newOutbox()}
+	p := &subscription{srv: s, tree: t, conn: c, joined: time.Now(), out: newOutbox()}
+	p.pace.slow.Store(!loopback(c.ws.RemoteAddr().String())) // until it is measured
+	return p
 }
 
 // run serves the city until either end gives up. It closes the connection and
@@ -232,6 +234,11 @@ func (p *subscription) agree() {
 
 // choose decides how the city is brought up to date, and says why.
 func (p *subscription) choose(ctx context.Context, head journal.Position) (Mode, string, error) {
+	if head.Epoch.IsZero() {
+		// A relay that is itself in the middle of a comparison: what it holds
+		// is not a tree yet, and must not look like one.
+		return 0, "", &ownFault{fault{Code: CodeStale, Text: "the journal has no position yet"}}
+	}
 	v, err := p.tree.Journal.Check(ctx, p.hello.Position)
 	if err != nil {
 		return 0, "", fmt.Errorf("check position: %w", err)

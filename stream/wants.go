@@ -91,27 +91,24 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 		return err
 	}
 	defer body.Close()
-	buf := make([]byte, min(m.Length, MaxContent))
+	buf := make([]byte, 0, contentHeadMost+min(m.Length, MaxContent))
 	written := make(chan struct{}, 1)
 	for done := int64(0); done < m.Length; {
-		piece := buf[:min(m.Length-done, MaxContent)]
-		if n, err := body.ReadAt(piece, m.Offset+done); n < len(piece) {
+		n := min(m.Length-done, MaxContent)
+		message := contentHead(buf, m.Request, m.Offset+done, done+n == m.Length, int(n))
+		piece := message[len(message) : len(message)+int(n)]
+		if got, err := body.ReadAt(piece, m.Offset+done); got < len(piece) {
 			return short(err)
 		}
-		c := wireContent{Request: m.Request, Offset: m.Offset + done, Bytes: piece}
-		done += int64(len(piece))
-		c.Last = done == m.Length
-		message, err := p.srv.codec.pack(kindContent, c)
-		if err != nil {
-			return err
-		}
+		message = message[:len(message)+int(n)]
 		if p.packs && p.pace.slow.Load() {
 			message = p.srv.codec.squeeze(message)
 		}
 		if err := p.out.deliver(ctx, message, written); err != nil {
 			return err
 		}
-		p.srv.meter.content.Add(int64(len(piece)))
+		done += n
+		p.srv.meter.content.Add(n)
 	}
 	return nil
 }
