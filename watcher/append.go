@@ -191,7 +191,7 @@ func (l *look) appended() {
 		}
 		delete(l.born, c.Node.Parent)
 		if c.Node.Kind == journal.Dir && c.Node.ID != journal.Root {
-			l.ids[place{c.Node.Parent, c.Node.Name}] = c.Node.ID
+			l.ids[place{c.Node.Parent, c.Node.Name}] = dirRow{c.Node.ID, c.Seen.Ino}
 		}
 	}
 	for _, s := range l.sights {

@@ -19,7 +19,7 @@ const (
 // expand adds to the look what a placed sight entails.
 func (l *look) expand(s *sight) error {
 	switch {
-	case s.st.kind == journal.Dir && !s.listed:
+	case s.st.kind == journal.Dir && !(s.listed && (s.node == nil || s.stays())):
 		return l.enter(s)
 	case s.st.kind == journal.File && s.st.nlink > 1:
 		return l.seeLinks(s)
@@ -31,13 +31,17 @@ func (l *look) expand(s *sight) error {
 // something that no event told.
 func (l *look) enter(s *sight) error {
 	fresh := l.watch(l.ctx, s.path, s.st.ident)
-	moved := s.node != nil && (s.node.Node.Parent != s.parent || s.node.Node.Name != s.name || s.node.Seen.Ino != s.st.ino)
 	switch {
 	case s.node == nil && len(l.sights) < largeLook && l.list(s):
-	case s.node == nil || fresh || moved:
+	case s.node == nil || fresh || !s.stays():
 		l.tasks = append(l.tasks, task{path: s.path, node: s.id, fresh: s.node == nil, scope: subtree, job: s.job})
 	}
 	return l.ctx.Err()
+}
+
+// stays says that a known node has the place and the inode that it had.
+func (s *sight) stays() bool {
+	return s.node.Node.Parent == s.parent && s.node.Node.Name == s.name && s.node.Seen.Ino == s.st.ino
 }
 
 // list adds the names of a small new directory to the look.
@@ -106,6 +110,7 @@ func (l *look) linkAll() error {
 		if link == 0 {
 			link = l.journal.NewID()
 		}
+		l.linked.Store(true)
 		for _, s := range names {
 			s.link = link
 		}

@@ -1,6 +1,10 @@
 package watcher
 
-import "github.com/hydrasync/hydrasync/journal"
+import (
+	"context"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
 
 // leaveAll decides about the rows whose name shows another node now, or
 // nothing. It comes after all nodes are placed, so a row that is still without a
@@ -35,6 +39,9 @@ func (l *look) leave(s *sight) error {
 	n := &s.row.Node
 	l.changes = append(l.changes, journal.Change{Node: journal.Node{ID: n.ID}, Gone: true})
 	l.forget(n)
+	if n.Kind == journal.Dir && l.linked.Load() {
+		l.tasks = append(l.tasks, task{unlink: n.ID})
+	}
 	return l.stirLinks(n.Link)
 }
 
@@ -50,6 +57,34 @@ func (l *look) stirLinks(link journal.NodeID) error {
 		}
 		if path, err := l.journal.Path(l.ctx, rows[i].Node.ID); err == nil {
 			l.stir = append(l.stir, path)
+		}
+	}
+	return nil
+}
+
+// unlink looks at the names that shared an inode with something beneath a
+// directory that went. The journal keeps the rows beneath it for a while; if they
+// are purged already, the next reconcile finds those names by their ctime.
+func (s *session) unlink(ctx context.Context, dir journal.NodeID) error {
+	rows, err := s.journal.Children(ctx, dir)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		n := &rows[i].Node
+		if n.Kind == journal.Dir {
+			if err := s.unlink(ctx, n.ID); err != nil {
+				return err
+			}
+		}
+		others, err := s.journal.ByLink(ctx, n.Link)
+		if err != nil {
+			return err
+		}
+		for i := range others {
+			if path, err := s.journal.Path(ctx, others[i].Node.ID); err == nil {
+				s.dirty.hear(path, oneName)
+			}
 		}
 	}
 	return nil

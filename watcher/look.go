@@ -61,6 +61,7 @@ type look struct {
 	shows  map[ident][]*sight
 	taken  map[journal.NodeID]*sight
 	wants  map[journal.NodeID]*sight // who will take it, if nothing comes between
+	inodes map[string]uint64         // of the directories that were opened
 	open   openDir
 
 	changes []journal.Change
@@ -95,6 +96,13 @@ func (l *look) dirfd(path string) (int, error) {
 		return -1, err
 	}
 	l.open = openDir{path, fd, true}
+	if _, known := l.inodes[path]; !known {
+		st, err := statAt(fd, "")
+		if err != nil {
+			return -1, err
+		}
+		l.inodes[path] = st.ino
+	}
 	return fd, nil
 }
 
@@ -103,6 +111,7 @@ func (k *looker) look(ctx context.Context, items []item) error {
 	l := &look{
 		looker: k, ctx: ctx, now: time.Now(),
 		at: make(map[string]*sight, len(items)), shows: make(map[ident][]*sight, len(items)), taken: map[journal.NodeID]*sight{}, wants: map[journal.NodeID]*sight{},
+		inodes: map[string]uint64{},
 	}
 	defer l.open.close()
 	for _, step := range []func() error{

@@ -12,7 +12,7 @@ import (
 // so nobody else ever appends to the journal.
 type looker struct {
 	*session
-	ids     map[place]journal.NodeID    // directories, as the journal has them
+	ids     map[place]dirRow            // directories, as the journal has them
 	born    map[journal.NodeID]struct{} // directories made in this session with nothing appended beneath them yet
 	horizon time.Time                   // of the last look that appended
 }
@@ -28,21 +28,27 @@ type place struct {
 const maxPlaces = 8 << 10
 
 func newLooker(s *session) *looker {
-	return &looker{session: s, ids: map[place]journal.NodeID{}, born: map[journal.NodeID]struct{}{}}
+	return &looker{session: s, ids: map[place]dirRow{}, born: map[journal.NodeID]struct{}{}}
 }
 
-// known is the directory node of that name, zero if there is none.
-func (l *look) known(parent journal.NodeID, name string) (journal.NodeID, error) {
+// dirRow is what a look needs of a directory's row.
+type dirRow struct {
+	id  journal.NodeID
+	ino uint64
+}
+
+// known is the directory of that name, zero if there is none.
+func (l *look) known(parent journal.NodeID, name string) (dirRow, error) {
 	at := place{parent, name}
-	if id := l.ids[at]; id != 0 {
-		return id, nil
+	if d, ok := l.ids[at]; ok {
+		return d, nil
 	}
 	row, err := l.rowAt(parent, name)
 	if err != nil || row == nil || row.Node.Kind != journal.Dir {
-		return 0, err
+		return dirRow{}, err
 	}
-	l.ids[at] = row.Node.ID
-	return row.Node.ID, nil
+	l.ids[at] = dirRow{row.Node.ID, row.Seen.Ino}
+	return l.ids[at], nil
 }
 
 // rowAt is the journal's row of a name, nil if there is none.

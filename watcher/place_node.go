@@ -84,7 +84,7 @@ func (l *look) settle(s *sight) error {
 		displaced = !claimed
 	}
 	switch {
-	case displaced && l.atEnd(s):
+	case displaced && (l.notYet(s) || l.atEnd(s)):
 		if moved != nil {
 			delete(l.wants, moved.Node.ID)
 		}
@@ -96,6 +96,18 @@ func (l *look) settle(s *sight) error {
 		s.id = l.journal.NewID()
 	}
 	return nil
+}
+
+// notYet puts off a name that shows another inode where the journal knows a
+// directory with something in it: for one quiet window that directory may turn up
+// elsewhere, and then nothing in it is deleted and made again.
+func (l *look) notYet(s *sight) bool {
+	if s.settled || s.row.Beneath.Nodes == 0 || l.patience.missed(&s.mark, l.now) {
+		return false
+	}
+	l.again = append(l.again, l.patience.absent(s.mark, l.now))
+	s.late = true
+	return true
 }
 
 // atEnd leaves a name that shows another inode than the journal knows to the end of
@@ -208,7 +220,8 @@ func (l *look) pathOf(row *journal.Stored) (string, error) {
 }
 
 // dirID is the node of the directory at a path; zero if it has no place. A
-// directory that the journal does not know by that name is looked at first.
+// directory that the journal does not know by that name and inode is looked at
+// first: names are never filed under a directory that has only lent its path.
 func (l *look) dirID(path string) (journal.NodeID, error) {
 	if path == "" {
 		return journal.Root, nil
@@ -221,9 +234,9 @@ func (l *look) dirID(path string) (journal.NodeID, error) {
 	if err != nil || parent == 0 {
 		return 0, err
 	}
-	id, err := l.known(parent, name)
-	if err != nil || id != 0 && l.taken[id] == nil {
-		return id, err
+	d, err := l.known(parent, name)
+	if err != nil || d.id != 0 && l.taken[d.id] == nil && l.inodes[path] == d.ino {
+		return d.id, err
 	}
 	s := l.see(item{mark: mark{path: path, first: l.now, last: l.now}})
 	if s == nil {

@@ -3,6 +3,7 @@ package watcher
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -24,6 +25,7 @@ type session struct {
 	wishes   chan chan error // reconciles that somebody waits for
 	overflow chan struct{}   // one token
 	over     chan struct{}   // closed when the session has ended
+	linked   atomic.Bool     // there are hard links in the tree
 	back     bool            // the root had been lost
 	virgin   bool            // nothing was in the journal when it began
 }

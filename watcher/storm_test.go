@@ -150,7 +150,7 @@ func stormSeed(i int) uint64 {
 // generation, however fast it goes.
 func TestStormOfMovesKeepsNodes(t *testing.T) {
 	r := newRig(t)
-	const n = 30
+	const n, burst = 30, 5
 	for i := range n {
 		mustNot(t, os.MkdirAll(r.path(fmt.Sprintf("d%d/sub", i%5)), 0o755))
 		mustNot(t, os.WriteFile(r.path(fmt.Sprintf("d%d/sub/f%d", i%5, i)), []byte(strconv.Itoa(i)), 0o644))
@@ -170,7 +170,10 @@ func TestStormOfMovesKeepsNodes(t *testing.T) {
 	}
 	before := ids()
 	rng := rand.New(rand.NewPCG(7, 7))
-	for range 400 {
+	for i := range 400 {
+		if i%burst == 0 {
+			r.settle()
+		}
 		r.moveOne(rng)
 	}
 	r.settle()
@@ -181,6 +184,7 @@ func TestStormOfMovesKeepsNodes(t *testing.T) {
 		}
 	}
 	if lost > 0 {
+		dump(t, r)
 		t.Errorf("%d of %d files are other nodes than before", lost, n)
 	}
 	r.probe()

@@ -14,15 +14,16 @@ import (
 // task is something for a walker: a directory to compare with the journal, or a
 // file to read ahead.
 type task struct {
-	path  string
-	node  journal.NodeID // the directory's; zero: ask the journal
-	fresh bool           // nothing in it is known to the journal
-	scope scope          // listing: this directory alone
-	gone  bool           // only its absences, now that the walk is through
-	read  *reading
-	mark  mark   // of the file to read
-	late  []item // only to be handed over
-	job   *job
+	path   string
+	node   journal.NodeID // the directory's; zero: ask the journal
+	fresh  bool           // nothing in it is known to the journal
+	scope  scope          // listing: this directory alone
+	gone   bool           // only its absences, now that the walk is through
+	read   *reading
+	mark   mark           // of the file to read
+	late   []item         // only to be handed over
+	unlink journal.NodeID // a directory that went: who shared an inode with what was in it?
+	job    *job
 }
 
 // So many names of a directory are compared at once and passed on together.
@@ -44,6 +45,8 @@ func (s *session) walkOne(ctx context.Context, t task) error {
 	switch {
 	case t.read != nil:
 		return s.readAhead(ctx, t)
+	case t.unlink != 0:
+		return s.unlink(ctx, t.unlink)
 	case t.late != nil:
 		return s.walks.hand(ctx, unit{t.late, t.job})
 	}
@@ -116,6 +119,9 @@ func (w *walker) loadRows(ctx context.Context) error {
 	w.rows = make(map[string]*journal.Stored, len(rows))
 	for i := range rows {
 		w.rows[rows[i].Node.Name] = &rows[i]
+		if rows[i].Node.Link != 0 {
+			w.linked.Store(true)
+		}
 	}
 	return nil
 }
