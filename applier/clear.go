@@ -8,24 +8,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clear removes what is gone, when everything that stays has left it.
+// clear removes what is gone, when everything that stays has left it: first
+// what changed places with something, because it may be inside another by now.
 func (r *round) clear() error {
-	for _, t := range r.tasks {
-		if !t.gone || t.state != todo {
-			continue
-		}
-		if err := r.remove(t); err != nil {
-			if err := t.fail(err); err != nil {
+	for _, displaced := range []bool{true, false} {
+		for _, t := range r.tasks {
+			if !t.gone || t.state != todo || displaced && !r.places.hasMoved(t.id()) {
+				continue
+			}
+			if err := r.clearOne(t); err != nil {
 				return err
 			}
-			if err := r.strand(t); err != nil {
-				return err
-			}
-			continue
 		}
-		t.state = done
-		r.places.put(t.id(), nowhere)
-		r.places.dirs.forget(t.id())
+	}
+	return nil
+}
+
+func (r *round) clearOne(t *task) error {
+	if err := r.remove(t); err != nil {
+		if err := t.fail(err); err != nil {
+			return err
+		}
+		return r.strand(t)
+	}
+	t.state = done
+	r.places.put(t.id(), nowhere)
+	if t.old.Node.Kind == journal.Dir {
+		r.places.dirs.forgetAll() // what was beneath it is elsewhere, too
 	}
 	return nil
 }
@@ -46,7 +55,7 @@ func (r *round) remove(t *task) error {
 		return err
 	case !foreign:
 		return r.discard(at, t.id(), &t.old, false)
-	case at == spot{t.old.Node.Parent, t.old.Node.Name}:
+	case at == spot{t.old.Node.Parent, t.old.Node.Name} && at.parent != journal.Parked:
 		return r.removeOurs(&t.old, at)
 	}
 	return r.discard(at, t.id(), &t.old, true)

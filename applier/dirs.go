@@ -73,6 +73,10 @@ func (d *dirs) makeRoomLocked() {
 func (d *dirs) forget(id journal.NodeID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.forgetLocked(id)
+}
+
+func (d *dirs) forgetLocked(id journal.NodeID) {
 	o := d.open[id]
 	if o == nil {
 		return
@@ -83,11 +87,11 @@ func (d *dirs) forget(id journal.NodeID) {
 	}
 }
 
-func (d *dirs) close() {
+// forgetAll drops every directory; those in use are closed when they are released.
+func (d *dirs) forgetAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for id, o := range d.open {
-		o.dir.Close()
-		delete(d.open, id)
+	for id := range d.open {
+		d.forgetLocked(id)
 	}
 }

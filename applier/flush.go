@@ -61,6 +61,9 @@ func (r *round) flushDirs() error {
 			continue
 		}
 		dir, release, err := r.places.dir(id)
+		if absent(err) == nil && err != nil {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -285,10 +285,10 @@ func (r *round) putAfter(t *task, want spot, holder journal.NodeID) error {
 // as parked: a later set places it, or removes it.
 func (r *round) park(id journal.NodeID) error {
 	at, ok, err := r.places.of(id)
-	if err != nil || !ok || at.parent == journal.Parked {
+	to := spot{journal.Parked, parkedName(id)}
+	if err != nil || !ok || at == to {
 		return err
 	}
-	to := spot{journal.Parked, parkedName(id)}
 	err = r.rename(at, to, beneath.NoReplace)
 	if beneath.IsErrno(err, unix.EEXIST) {
 		if err := r.discardForeign(to); err != nil {

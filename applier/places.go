@@ -44,7 +44,7 @@ func newPlaces(ctx context.Context, j *journal.Journal, f *folders) *places {
 	}
 }
 
-func (p *places) close() { p.dirs.close() }
+func (p *places) close() { p.dirs.forgetAll() }
 
 // nowhere is where a node is that the disk has lost.
 var nowhere = spot{parent: math.MinInt64}
