@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -17,13 +16,13 @@ type conn struct {
 	live  *liveConn
 	limit int64 // of a message that arrives
 
-	buf  []byte     // the reader's, reused from message to message
-	turn sync.Mutex // of writers
+	buf  []byte        // the reader's, reused from message to message
+	turn chan struct{} // of writers: one place, taken while one writes
 }
 
 func newConn(ws *websocket.Conn, live *liveConn, limit int64) *conn {
 	ws.SetReadLimit(limit + 2)
-	return &conn{ws: ws, live: live, limit: limit}
+	return &conn{ws: ws, live: live, turn: make(chan struct{}, 1)}
 }
 
 // arm starts the deadlines of a connection that has shaken hands.
@@ -86,12 +85,27 @@ func readError(err error) error {
 
 // write sends one message, whole.
 func (c *conn) write(message []byte) error {
-	c.turn.Lock()
-	defer c.turn.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	if err := c.ws.WriteMessage(websocket.BinaryMessage, message); err != nil {
 		return fmt.Errorf("write stream: %w", err)
 	}
 	return nil
+}
+
+// lastTime is what saying one more thing may take.
+const lastTime = time.Second
+
+// last says one more thing before the connection closes, if it goes out soon.
+func (c *conn) last(message []byte) error {
+	c.live.disarm(lastTime) // whoever is stuck in a write has that long too
+	select {
+	case c.turn <- struct{}{}:
+	case <-time.After(lastTime):
+		return errSocket
+	}
+	defer func() { <-c.turn }()
+	return c.ws.WriteMessage(websocket.BinaryMessage, message)
 }
 
 // close may be called at any time, more than once; it ends reads and writes.

@@ -18,7 +18,7 @@ import (
 type fault struct {
 	readCut  int64         // after so many bytes from the capitol …
 	writeCut int64         // … or so many to it; -1: never
-	how      string        // "close", "reset", "half" (only our sending side ends), "stall" (silence, nothing ends)
+	how      string        // "close", "reset", "half" (only our sending side ends), "stall" (silence, nothing ends), "deaf" (nothing arrives any more, all is sent), "mute" (the reverse)
 	rate     int           // bytes a read may return; 0: any
 	pause    time.Duration // before each read
 }
@@ -29,10 +29,11 @@ var healthy = fault{readCut: -1, writeCut: -1}
 type faultyConn struct {
 	net.Conn
 	fault
-	mu      sync.Mutex
-	dead    chan struct{}
-	once    sync.Once
-	stalled bool
+	dead chan struct{}
+	once sync.Once
+
+	mu         sync.Mutex // guards what follows, and the cuts
+	deaf, mute bool
 }
 
 var errCut = errors.New("cut by the test")
@@ -60,9 +61,9 @@ func (c *faultyConn) strike() error {
 		_ = tcp.Close()
 	case "half":
 		_ = tcp.CloseWrite()
-	case "stall":
+	case "stall", "deaf", "mute":
 		c.mu.Lock()
-		c.stalled = true
+		c.deaf, c.mute = c.how != "mute", c.how != "deaf"
 		c.mu.Unlock()
 	default:
 		_ = c.Conn.Close()
@@ -72,9 +73,9 @@ func (c *faultyConn) strike() error {
 
 func (c *faultyConn) Read(p []byte) (int, error) {
 	c.mu.Lock()
-	stalled := c.stalled
+	deaf := c.deaf
 	c.mu.Unlock()
-	if stalled {
+	if deaf {
 		return c.silence(p)
 	}
 	if c.rate > 0 {
@@ -90,8 +91,11 @@ func (c *faultyConn) Read(p []byte) (int, error) {
 	pass, whole := c.budget(&c.readCut, n)
 	if !whole {
 		err = c.strike()
-		if c.how == "half" || c.how == "stall" {
+		if c.how != "close" && c.how != "reset" {
 			err = nil
+		}
+		if c.how == "mute" {
+			c.readCut, pass = -1, n
 		}
 	}
 	return pass, err
@@ -108,9 +112,9 @@ func (c *faultyConn) silence(p []byte) (int, error) {
 
 func (c *faultyConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	stalled := c.stalled
+	mute := c.mute
 	c.mu.Unlock()
-	if stalled {
+	if mute {
 		return len(p), nil
 	}
 	pass, whole := c.budget(&c.writeCut, len(p))
@@ -225,12 +229,14 @@ func TestALinkThatBreaksAgainAndAgainGetsThereWhileTheTreeChanges(t *testing.T) 
 func TestASilentLinkIsNoticed(t *testing.T) {
 	c := newCapitol(t)
 	c.write("f", filled(50<<10, 1))
-	f := once(fault{readCut: 5000, writeCut: -1, how: "stall"})
-	m := newCity(t, c.url, f.use)
-	m.run()
-	m.inStep(c)
-	if f.count != 2 {
-		t.Errorf("connections: got %d, want 2", f.count)
+	for _, how := range []string{"stall", "deaf", "mute"} {
+		t.Run(how, func(t *testing.T) {
+			f := once(fault{readCut: 5000, writeCut: -1, how: how})
+			m := newCity(t, c.url, f.use)
+			m.run()
+			m.inStep(c)
+			m.await("a second connection", func() bool { return len(m.modes) == 2 })
+		})
 	}
 }
 
@@ -257,6 +263,9 @@ func TestASlowDiskDoesNotHoldContentBack(t *testing.T) {
 	m := newCity(t, c.url, func(cfg *stream.ClientConfig) { cfg.Window = stream.MinWindow })
 	m.run()
 	m.inStep(c)
+	if len(m.modes) != 1 {
+		t.Errorf("it took %d connections", len(m.modes))
+	}
 }
 
 var _ io.Reader = (*faultyConn)(nil)

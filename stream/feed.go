@@ -18,7 +18,6 @@ func (p *subscription) feed(ctx context.Context) error {
 			return err
 		}
 	}
-	f.owe(0) // proof of "in step" as soon as the head is reached
 	for {
 		if err := f.room(ctx); err != nil {
 			return err
@@ -46,7 +45,8 @@ func (p *subscription) feed(ctx context.Context) error {
 // feeder is the state of the loop in feed.
 type feeder struct {
 	*subscription
-	due time.Time // of the next heartbeat
+	due    time.Time // of the next heartbeat
+	proven bool      // "in step" was claimed once: from then on heartbeats have time
 }
 
 // owe brings the next heartbeat forward, never back: a stream of changes does
@@ -73,14 +73,20 @@ func (f *feeder) room(ctx context.Context) error {
 // rest waits at the head. It returns when there is more to read.
 func (f *feeder) rest(ctx context.Context) error {
 	for {
-		if f.tree.Journal.Position().Seq > f.at.Seq && time.Now().Before(f.due) {
+		behind := f.tree.Journal.Position().Seq > f.at.Seq
+		switch due := !time.Now().Before(f.due); {
+		case behind && !due:
 			return nil
+		case due || !f.proven:
+			if err := f.beat(ctx); err != nil {
+				return err
+			}
+			if behind {
+				return nil
+			}
 		}
 		until, cancel := context.WithDeadline(ctx, f.due)
-		err := error(context.DeadlineExceeded)
-		if time.Now().Before(f.due) {
-			err = f.tree.Journal.Wait(until, f.at.Seq)
-		}
+		err := f.tree.Journal.Wait(until, f.at.Seq)
 		cancel()
 		switch {
 		case err == nil:
@@ -89,12 +95,6 @@ func (f *feeder) rest(ctx context.Context) error {
 			return ctx.Err()
 		case !errors.Is(err, context.DeadlineExceeded):
 			return err
-		}
-		if err := f.beat(ctx); err != nil {
-			return err
-		}
-		if f.tree.Journal.Position().Seq > f.at.Seq {
-			return nil
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (f *feeder) beat(ctx context.Context) error {
 	}
 	b := Beat{Position: f.at}
 	if pos == f.at {
-		b.Scope = scope
+		b.Scope, f.proven = scope, true
 	}
 	return f.live(ctx, b)
 }

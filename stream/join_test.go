@@ -15,11 +15,12 @@ import (
 type model struct {
 	nodes map[journal.NodeID]journal.Node
 	held  map[journal.NodeID]journal.Content
+	dead  map[journal.NodeID]bool // ids are never used again
 	pos   journal.Position
 }
 
 func newModel() *model {
-	return &model{nodes: map[journal.NodeID]journal.Node{}, held: map[journal.NodeID]journal.Content{}}
+	return &model{nodes: map[journal.NodeID]journal.Node{}, held: map[journal.NodeID]journal.Content{}, dead: map[journal.NodeID]bool{}}
 }
 
 // apply reports what arrives before its parent.
@@ -31,6 +32,7 @@ func (m *model) apply(b Batch) error {
 		case e.Note != nil:
 		case e.Change.Gone:
 			delete(m.nodes, n.ID)
+			m.dead[n.ID] = true
 		default:
 			if _, ok := m.nodes[n.Parent]; !ok && n.Parent != journal.Root {
 				return fmt.Errorf("node %d before its parent %d", n.ID, n.Parent)
@@ -58,7 +60,7 @@ func drawBatch(t *rapid.T, now *model, seq *journal.Seq) Batch {
 	used := map[journal.NodeID]bool{}
 	for range rapid.IntRange(1, 6).Draw(t, "entries") {
 		id := journal.NodeID(rapid.IntRange(2, 9).Draw(t, "node"))
-		if used[id] {
+		if used[id] || now.dead[id] {
 			continue
 		}
 		used[id] = true

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"sync/atomic"
 	"time"
@@ -92,24 +91,27 @@ func (l *liveConn) Write(p []byte) (done int, err error) {
 
 // setUserTimeout does nothing for what is not TCP underneath.
 func setUserTimeout(c net.Conn, d time.Duration) {
-	for {
-		switch under := c.(type) {
-		case *tls.Conn:
-			c = under.NetConn()
-			continue
-		case *liveConn:
-			c = under.Conn
-			continue
-		case *net.TCPConn:
-			raw, err := under.SyscallConn()
-			if err != nil {
-				return
-			}
-			// A kernel that refuses leaves the deadlines above as the only guard.
-			_ = raw.Control(func(fd uintptr) {
-				_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
-			})
-		}
+	tcp, ok := underneath(c).(*net.TCPConn)
+	if !ok {
 		return
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	// A kernel that refuses leaves the deadlines above as the only guard.
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
+	})
+}
+
+// underneath is the connection that TLS and the gate are wrapped around.
+func underneath(c net.Conn) net.Conn {
+	for {
+		over, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return c
+		}
+		c = over.NetConn()
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 // errSocket: the connection is broken, so nothing can be told to the peer.
@@ -76,16 +74,6 @@ func (o *outbox) run(ctx context.Context, c *conn, p *pace) error {
 			return fmt.Errorf("%w: %w", errSocket, err)
 		}
 	}
-}
-
-// last says one more thing before the connection closes, if it goes out at once.
-func (c *conn) last(message []byte) error {
-	if !c.turn.TryLock() {
-		return errSocket // a writer is stuck in it
-	}
-	defer c.turn.Unlock()
-	c.live.disarm(time.Second)
-	return c.ws.WriteMessage(websocket.BinaryMessage, message)
 }
 
 // pace knows whether the link is slower than packing, from how long writes of

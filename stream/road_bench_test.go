@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -119,6 +121,47 @@ func BenchmarkLiveChange(b *testing.B) {
 	}
 	slices.Sort(lag)
 	b.ReportMetric(float64(lag[len(lag)/2].Microseconds()), "µs-after-commit")
+}
+
+// BenchmarkIdleCity measures what a connected city costs the capitol: the
+// other ends are sockets with nothing behind them.
+func BenchmarkIdleCity(b *testing.B) {
+	const cities = 500
+	c := newCapitol(b, func(cfg *stream.ServerConfig) { cfg.Heartbeat = time.Minute; cfg.Strangers = cities })
+	c.write("f", []byte("x"))
+	d := websocket.Dialer{Subprotocols: []string{stream.Subprotocol}, ReadBufferSize: 256, WriteBufferSize: 256}
+	v := hello()
+	v[9] = 60000
+	var held []*websocket.Conn
+	for b.Loop() {
+		before := memory()
+		for range cities {
+			ws, _, err := d.Dial("ws://"+c.addr+"/v1/trees/src/stream", nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := ws.WriteMessage(websocket.BinaryMessage, frame(b, 1, v)); err != nil {
+				b.Fatal(err)
+			}
+			r := &rawCity{b, ws}
+			if r.until(20) == nil {
+				b.Fatal("no heartbeat")
+			}
+			held = append(held, ws)
+		}
+		b.ReportMetric(float64(memory()-before)/cities/1024, "KiB/city")
+	}
+	for _, ws := range held {
+		ws.Close()
+	}
+}
+
+func memory() int64 {
+	runtime.GC()
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return int64(s.HeapAlloc + s.StackInuse)
 }
 
 // BenchmarkFanOut is one change on its way to many cities.

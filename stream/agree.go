@@ -1,0 +1,114 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// shakeHands reads the hello and answers it. Nothing that it does takes longer
+// than handshakeTime, whatever the city does.
+func (p *subscription) shakeHands(ctx context.Context) (err error) {
+	_ = p.conn.ws.SetReadDeadline(time.Now().Add(handshakeTime))
+	_ = p.conn.ws.SetWriteDeadline(time.Now().Add(handshakeTime))
+	defer func() {
+		if err != nil {
+			p.confess(err)
+		}
+	}()
+	message, err := p.conn.read()
+	if err != nil {
+		return err
+	}
+	k, payload, err := p.srv.codec.unpack(message, MaxClientFrame)
+	if err != nil {
+		return err
+	}
+	if k != kindHello {
+		return broken("frame %d before the hello", k)
+	}
+	if p.hello, err = p.srv.codec.decodeHello(payload); err != nil {
+		return err
+	}
+	if p.hello.Tree != p.tree.Name {
+		return &ownFault{fault{Code: CodeTree, Text: "the hello names another tree than the request", Permanent: true}}
+	}
+	if !slices.Contains(p.hello.Versions, Version) {
+		return &ownFault{fault{Code: CodeVersion, Permanent: true,
+			Text: fmt.Sprintf("no version in common: this capitol speaks %d, the city %v", Version, p.hello.Versions)}}
+	}
+	return p.answer(ctx)
+}
+
+func (p *subscription) answer(ctx context.Context) error {
+	p.agree()
+	st, err := p.tree.Journal.Stats(ctx)
+	if err != nil {
+		return fmt.Errorf("read totals: %w", err)
+	}
+	mode, reason, err := p.choose(ctx, st.Position)
+	if err != nil {
+		return err
+	}
+	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: st.Position, Nodes: st.Nodes, Bytes: st.Bytes, Heartbeat: p.every}
+	if p.packs {
+		m.Features = []string{featureZstd}
+	}
+	message, err := p.srv.codec.pack(kindWelcome, toWelcome(m))
+	if err != nil {
+		return err
+	}
+	p.srv.cfg.Log.Info().Str("tree", Display(p.tree.Name)).Str("city", Display(p.hello.City)).
+		Stringer("mode", mode).Str("reason", reason).Msg("city joined")
+	return p.conn.write(message)
+}
+
+// agree settles what both ends have a say in. The city may want more frequent
+// heartbeats, within reason, but never rarer ones than the capitol's own.
+func (p *subscription) agree() {
+	own := p.srv.cfg.Heartbeat
+	p.every = own
+	if p.hello.Heartbeat > 0 {
+		p.every = min(max(p.hello.Heartbeat, min(own, time.Second)), own)
+	}
+	p.flow.size = defaultWindow
+	if p.hello.Window > 0 {
+		p.flow.size = max(p.hello.Window, MinWindow)
+	}
+	p.packs = slices.Contains(p.hello.Features, featureZstd)
+}
+
+// choose decides how the city is brought up to date, and says why.
+func (p *subscription) choose(ctx context.Context, head journal.Position) (Mode, string, error) {
+	if head.Epoch.IsZero() {
+		// A relay that is itself in the middle of a comparison: what it holds
+		// is not a tree yet, and must not look like one.
+		return 0, "", &ownFault{fault{Code: CodeStale, Text: "the journal has no position yet"}}
+	}
+	v, err := p.tree.Journal.Check(ctx, p.hello.Position)
+	if err != nil {
+		return 0, "", fmt.Errorf("check position: %w", err)
+	}
+	switch lag := head.Seq - p.hello.Position.Seq; {
+	case p.hello.Compare:
+		p.mode = Full
+		return Full, "the city asks for it", nil
+	case v != journal.Resumable:
+		p.mode = Full
+		return Full, v.String(), nil
+	case lag > resumeEntries:
+		p.mode = CatchUp
+		p.at, p.told = p.hello.Position, p.hello.Position
+		return CatchUp, fmt.Sprintf("%d entries behind", lag), nil
+	default:
+		p.mode = Resume
+		p.at, p.told = p.hello.Position, p.hello.Position
+		return Resume, fmt.Sprintf("%d entries behind", lag), nil
+	}
+}
+
+// featureZstd: the city takes packed messages.
+const featureZstd = "zstd"
