@@ -256,16 +256,25 @@ func TestASlowDiskDoesNotHoldContentBack(t *testing.T) {
 	// The batches fill the window while the first of them waits for large
 	// content: without flow control its frames would be stuck behind batches.
 	c := newCapitol(t)
-	c.write("big", filled(5<<20, 1))
-	for i := range 80 {
+	c.trust = true
+	big := c.write("big", filled(5<<20, 1))
+	for i := range 150 {
 		c.write(fmt.Sprint("f", i), filled(60<<10, byte(i)))
 	}
 	m := newCity(t, c.url, func(cfg *stream.ClientConfig) { cfg.Window = stream.MinWindow })
+	first := true
+	m.hook = func(stream.Batch) error {
+		for i := 0; first && i < 30; i++ { // far longer than the capitol needs to send all batches
+			if err := m.client.Fetch(context.Background(), big, 0, big.Body.Size, io.Discard); err != nil {
+				return err
+			}
+		}
+		first = false
+		return nil
+	}
 	m.run()
 	m.inStep(c)
 	if len(m.modes) != 1 {
 		t.Errorf("it took %d connections", len(m.modes))
 	}
 }
-
-var _ io.Reader = (*faultyConn)(nil)

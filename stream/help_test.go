@@ -43,7 +43,13 @@ type capitol struct {
 
 func newCapitol(t testing.TB, tune ...func(*stream.ServerConfig)) *capitol {
 	t.Helper()
-	j, err := journal.Open(journal.Config{Path: filepath.Join(t.TempDir(), "journal.db"), Role: journal.Capitol})
+	return newForgetful(t, 0, tune...)
+}
+
+// newForgetful keeps so many entries only; 0: the journal's default.
+func newForgetful(t testing.TB, keep int64, tune ...func(*stream.ServerConfig)) *capitol {
+	t.Helper()
+	j, err := journal.Open(journal.Config{Path: filepath.Join(t.TempDir(), "journal.db"), Role: journal.Capitol, KeepCount: keep})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -396,7 +402,7 @@ func (m *city) await(what string, ok func() bool) {
 		case <-late:
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.t.Fatalf("still waiting for %s: position %v, agreed %v, modes %v, state %+v", what, m.pos.Seq, m.agreed.Seq, m.modes, m.client.State())
+			m.t.Fatalf("still waiting for %s: position %v, agreed %v, %d connections, state %+v", what, m.pos.Seq, m.agreed.Seq, len(m.modes), m.client.State())
 		}
 	}
 }

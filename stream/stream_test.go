@@ -2,10 +2,14 @@ package stream_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
 
@@ -168,4 +172,95 @@ func TestManyIdleCitiesShareOneRead(t *testing.T) {
 	if got := len(c.server.Cities()); got != 50 {
 		t.Errorf("cities: got %d, want 50", got)
 	}
+}
+
+func TestWhyACityIsCompared(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*journal.Position)
+		reason string
+	}{
+		"the capitol has begun a new life":   {func(p *journal.Position) { p.Epoch[0]++ }, journal.OtherEpoch.String()},
+		"one of both was rolled back":        {func(p *journal.Position) { p.Digest[0]++ }, journal.DigestDiffers.String()},
+		"the capitol was restored from less": {func(p *journal.Position) { p.Seq += 1000 }, journal.Ahead.String()},
+		"the city lost its journal":          {func(p *journal.Position) { *p = journal.Position{} }, journal.Empty.String()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCapitol(t)
+			c.mkdir("d")
+			c.write("d/f", filled(1000, 1))
+			c.write("big", filled(200<<10, 1))
+			m := newCity(t, c.url)
+			stop := m.run()
+			m.inStep(c)
+			stop()
+			row.change(&m.pos)
+			inlined, fetched := m.inlined, m.fetched
+			m.has, m.agreed = true, journal.Position{}
+			m.connectTo(c.url)
+			m.run()
+			m.inStep(c)
+			if last := len(m.modes) - 1; m.modes[last] != stream.Full || m.reasons[last] != row.reason {
+				t.Errorf("got %v because %q, want a full comparison because %q", m.modes[last], m.reasons[last], row.reason)
+			}
+			if m.inlined != inlined || m.fetched != fetched {
+				t.Errorf("%d+%d bytes of content travelled although the city has all of it", m.inlined-inlined, m.fetched-fetched)
+			}
+		})
+	}
+}
+
+func TestACityThatWasAwayTooLongIsCompared(t *testing.T) {
+	c := newForgetful(t, 5)
+	c.write("f", []byte("0"))
+	m := newCity(t, c.url)
+	stop := m.run()
+	m.inStep(c)
+	stop()
+	for i := range 40 {
+		c.write("f", []byte{byte(i)})
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		st, err := c.j.Stats(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Floor > m.pos.Seq {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing is compacted: %+v", st)
+		}
+	}
+	m.connectTo(c.url)
+	m.run()
+	m.inStep(c)
+	if last := len(m.modes) - 1; m.modes[last] != stream.Full || m.reasons[last] != journal.Compacted.String() {
+		t.Errorf("got %v because %q", m.modes[last], m.reasons[last])
+	}
+}
+
+func TestARelayThatIsNotReadyServesNothing(t *testing.T) {
+	j, err := journal.Open(journal.Config{Path: filepath.Join(t.TempDir(), "j.db"), Role: journal.City})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	c := newCapitol(t, func(cfg *stream.ServerConfig) { cfg.Trees[0].Journal = j })
+	failed := make(chan error, 100)
+	m := newCity(t, c.url, func(cfg *stream.ClientConfig) {
+		cfg.OnState = func(s stream.State) {
+			if s.Phase == stream.Waiting && len(failed) < cap(failed) {
+				failed <- s.Err
+			}
+		}
+	})
+	stop := m.run()
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "no position yet") {
+		t.Errorf("got %v", err)
+	}
+	stop()
+	if len(m.modes) != 0 {
+		t.Errorf("it was welcomed: %v", m.modes)
+	}
+	c.stop()
 }
