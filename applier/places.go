@@ -75,10 +75,22 @@ func (p *places) of(id journal.NodeID) (at spot, ok bool, err error) {
 		return at, at != nowhere, nil
 	}
 	s, ok, err := row(p.ctx, p.journal, id)
-	if ok {
-		p.learn(s)
+	switch {
+	case err != nil:
+		return at, false, err
+	case !ok:
+		p.learnAbsent(id)
+		return nowhere, false, nil
 	}
-	return spot{s.Node.Parent, s.Node.Name}, ok, err
+	p.learn(s)
+	return spot{s.Node.Parent, s.Node.Name}, true, nil
+}
+
+// learnAbsent remembers that a node has no row, to save asking again.
+func (p *places) learnAbsent(id journal.NodeID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[id] = nowhere
 }
 
 // holder says which node of ours is at a spot, 0 if none.

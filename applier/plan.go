@@ -73,6 +73,9 @@ func (r *round) newTask(e journal.Entry) (*task, error) {
 	}
 	if t.known {
 		r.places.learn(t.old)
+	} else {
+		t.old = journal.Stored{} // a tombstone says nothing about the disk
+		r.places.learnAbsent(t.node.ID)
 	}
 	switch {
 	case t.gone && !t.known, t.known && t.old.Seq > e.Seq:

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// stagers work on the disk: more of them only wait for one another.
-	stagers = 4
+	// stagers work on the disk, where creating names in one directory happens one
+	// after the other anyway: two keep writing and hashing apart.
+	stagers = 2
 	// fetchers wait for the network, so that a large file holds up no other.
 	fetchers = 16
 )

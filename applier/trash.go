@@ -219,3 +219,7 @@ func bytesIn(d *beneath.Dir, name string) int64 {
 	}
 	return sum
 }
+
+// Sweep removes from the trash what is too old at that time, or too much. Run
+// does it every minute.
+func (a *Applier) Sweep(at time.Time) error { return a.trash.sweep(at) }
