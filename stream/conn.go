@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -97,6 +98,8 @@ func (c *conn) write(message []byte) error {
 const lastTime = time.Second
 
 // last says one more thing before the connection closes, if it goes out soon.
+// What the peer sends meanwhile is read and dropped: a socket that is closed
+// with unread bytes is reset, and takes back what it has just said.
 func (c *conn) last(message []byte) error {
 	c.live.disarm(lastTime) // whoever is stuck in a write has that long too
 	select {
@@ -104,8 +107,14 @@ func (c *conn) last(message []byte) error {
 	case <-time.After(lastTime):
 		return errSocket
 	}
-	defer func() { <-c.turn }()
-	return c.ws.WriteMessage(websocket.BinaryMessage, message)
+	err := c.ws.WriteMessage(websocket.BinaryMessage, message)
+	<-c.turn
+	if tcp, ok := underneath(c.live).(*net.TCPConn); ok && err == nil {
+		_ = tcp.CloseWrite()
+		_ = tcp.SetReadDeadline(time.Now().Add(lastTime))
+		_, _ = io.CopyN(io.Discard, tcp, 1<<20)
+	}
+	return err
 }
 
 // close may be called at any time, more than once; it ends reads and writes.

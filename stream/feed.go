@@ -73,7 +73,11 @@ func (f *feeder) room(ctx context.Context) error {
 // rest waits at the head. It returns when there is more to read.
 func (f *feeder) rest(ctx context.Context) error {
 	for {
-		behind := f.tree.Journal.Position().Seq > f.at.Seq
+		head := f.tree.Journal.Position()
+		if head.Epoch != f.at.Epoch {
+			return journal.ErrOtherEpoch // a relay whose own capitol is a new one
+		}
+		behind := head.Seq > f.at.Seq
 		switch due := !time.Now().Before(f.due); {
 		case behind && !due:
 			return nil

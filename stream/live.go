@@ -50,6 +50,9 @@ func (l *liveConn) disarm(within time.Duration) {
 	_ = l.SetWriteDeadline(time.Now().Add(within))
 }
 
+// NetConn lets the socket's options be reached.
+func (l *liveConn) NetConn() net.Conn { return l.Conn }
+
 func (l *liveConn) Read(p []byte) (int, error) {
 	if l.limit != nil && len(p) > l.limit.Burst() {
 		p = p[:max(1, l.limit.Burst())]

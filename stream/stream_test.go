@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,8 +162,12 @@ func TestManyIdleCitiesShareOneRead(t *testing.T) {
 	before := c.opens
 	c.mu.Unlock()
 	c.write("f", []byte("two"))
+	began := time.Now()
 	for _, m := range cities {
 		m.inStep(c)
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the proof of \"in step\" waited for a heartbeat: %v", took)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -262,5 +267,90 @@ func TestARelayThatIsNotReadyServesNothing(t *testing.T) {
 	if len(m.modes) != 0 {
 		t.Errorf("it was welcomed: %v", m.modes)
 	}
+	c.stop()
+}
+
+func TestWhatChangesDuringAComparisonFollowsIt(t *testing.T) {
+	c := newCapitol(t)
+	for i := range 100 {
+		c.write(fmt.Sprint("f", i), filled(60<<10, byte(i)))
+	}
+	m := newCity(t, c.url, func(cfg *stream.ClientConfig) { cfg.Window = stream.MinWindow })
+	first := true
+	m.hook = func(stream.Batch) error {
+		if first { // the window holds the rest of the tree back meanwhile
+			first = false
+			c.write("f0", []byte("changed after it was sent"))
+			c.remove("f1")
+		}
+		return nil
+	}
+	m.run()
+	m.inStep(c)
+	if len(m.modes) != 1 {
+		t.Errorf("it took %d connections", len(m.modes))
+	}
+}
+
+func TestConstantChangesNeverLookLikeADifference(t *testing.T) {
+	c := newCapitol(t, func(cfg *stream.ServerConfig) { cfg.Heartbeat = 20 * time.Millisecond })
+	var nodes []journal.Node
+	for i := range 6 {
+		nodes = append(nodes, c.write(fmt.Sprint("f", i), []byte("x")))
+	}
+	m := newCity(t, c.url, func(cfg *stream.ClientConfig) { cfg.Heartbeat = 200 * time.Millisecond })
+	m.run()
+	m.inStep(c)
+	var writers sync.WaitGroup
+	for _, n := range nodes {
+		writers.Go(func() {
+			for began := time.Now(); time.Since(began) < time.Second; {
+				n.Mode ^= 0o111
+				if _, err := c.j.Append(context.Background(), []journal.Change{{Node: n}}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	m.inStep(c)
+	if len(m.modes) != 1 {
+		t.Errorf("it took %d connections: %v", len(m.modes), m.reasons)
+	}
+}
+
+func TestTheCitiesOfARelayFollowItIntoAnotherEpoch(t *testing.T) {
+	j, err := journal.Open(journal.Config{Path: filepath.Join(t.TempDir(), "j.db"), Role: journal.City})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	begin := func(epoch byte, seq journal.Seq, name string, was ...journal.NodeID) {
+		t.Helper()
+		root := journal.Node{ID: journal.Root, Kind: journal.Dir, Mode: 0o755}
+		dir := journal.Node{ID: 2, Parent: journal.Root, Name: name, Kind: journal.Dir, Mode: 0o755}
+		entries := []journal.Entry{{Seq: 1, Change: journal.Change{Node: root}}, {Seq: 2, Change: journal.Change{Node: dir}}}
+		for i, id := range was {
+			entries[i].Change.Was = id
+		}
+		pos := journal.Position{Epoch: journal.Epoch{epoch}, Seq: seq, Digest: journal.SumOf(&root).Digest.Plus(journal.SumOf(&dir).Digest)}
+		if err := j.Record(context.Background(), entries, pos); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin(1, 10, "one")
+	c := newCapitol(t, func(cfg *stream.ServerConfig) { cfg.Trees[0].Journal = j })
+	m := newCity(t, c.url)
+	stop := m.run()
+	m.await("the first epoch", func() bool { return m.agreed.Epoch == journal.Epoch{1} })
+	if err := j.Renumber(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	begin(2, 5, "two", -1, -2) // an epoch that has not come as far
+	m.await("the second epoch", func() bool { return m.pos.Epoch == journal.Epoch{2} })
+	if m.nodes[2].Name != "two" {
+		t.Errorf("nodes: %v", m.nodes)
+	}
+	stop()
 	c.stop()
 }

@@ -140,7 +140,7 @@ func (p *subscription) confess(err error) {
 		f = own.fault
 	case errors.Is(err, ErrProtocol):
 		f = fault{Code: CodeProtocol, Text: err.Error()}
-	case errors.As(err, &compacted):
+	case errors.As(err, &compacted), errors.Is(err, journal.ErrOtherEpoch):
 		f = fault{Code: CodeStale, Text: err.Error()}
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, errSocket):
 		return
