@@ -41,11 +41,8 @@ func (l *look) change(s *sight) error {
 	}
 	c, err := l.changeOf(s)
 	switch {
-	case missing(err):
-		l.stir = append(l.stir, s.path)
-		return nil
 	case err != nil:
-		l.problems.add(s.path, "read attributes of", err)
+		l.failed(s, err)
 		return nil
 	case c == nil:
 		return nil
@@ -61,6 +58,22 @@ func (l *look) change(s *sight) error {
 		return l.stirLinks(s.node.Node.Link)
 	}
 	return nil
+}
+
+// failed looks again at a path that slipped away between two calls, and at the
+// place where its node was: that was left out because the node seemed to have moved.
+func (l *look) failed(s *sight, err error) {
+	if !missing(err) {
+		l.problems.add(s.path, "read attributes of", err)
+		return
+	}
+	l.stir = append(l.stir, s.path)
+	if s.node == nil {
+		return
+	}
+	if path, err := l.journal.Path(l.ctx, s.id); err == nil && path != s.path {
+		l.stir = append(l.stir, path)
+	}
 }
 
 // nothingNew says that the row already tells what the sight shows.
@@ -96,7 +109,14 @@ func (l *look) changeOf(s *sight) (*journal.Change, error) {
 			return nil, err
 		}
 	}
-	if n.Xattrs, err = l.xattrs(s); err != nil {
+	switch n.Xattrs, err = l.xattrs(s); {
+	case err == nil:
+	case missing(err) && s.st.kind == journal.Dir: // what is beneath it needs it all the same
+		l.stir = append(l.stir, s.path)
+	case !missing(err) && s.node != nil:
+		n.Xattrs = s.node.Node.Xattrs
+		l.problems.add(s.path, "read attributes of", err)
+	default:
 		return nil, err
 	}
 	return &journal.Change{Node: n, Seen: seen}, nil
@@ -107,7 +127,7 @@ func (l *look) changeOf(s *sight) (*journal.Change, error) {
 func (l *look) body(s *sight, n *journal.Node, seen *journal.Seen) bool {
 	old := s.node
 	if s.read == nil {
-		if old == nil || old.Node.Kind != journal.File || old.Seen.Ino != s.st.ino {
+		if old == nil || old.Node.Kind != journal.File || !sameAtName(old, &s.st) {
 			return false
 		}
 		n.Body, n.MTime = old.Node.Body, old.Node.MTime
@@ -191,7 +211,7 @@ func (l *look) appended() {
 		}
 		delete(l.born, c.Node.Parent)
 		if c.Node.Kind == journal.Dir && c.Node.ID != journal.Root {
-			l.ids[place{c.Node.Parent, c.Node.Name}] = dirRow{c.Node.ID, c.Seen.Ino}
+			l.ids[place{c.Node.Parent, c.Node.Name}] = dirRow{c.Node.ID, inode{c.Seen.Ino, c.Seen.BTime}}
 		}
 	}
 	for _, s := range l.sights {

@@ -19,6 +19,7 @@ const (
 // expand adds to the look what a placed sight entails.
 func (l *look) expand(s *sight) error {
 	switch {
+	case s.id == 0: // put off
 	case s.st.kind == journal.Dir && !(s.listed && (s.node == nil || s.stays())):
 		return l.enter(s)
 	case s.st.kind == journal.File && s.st.nlink > 1:
@@ -41,7 +42,7 @@ func (l *look) enter(s *sight) error {
 
 // stays says that a known node has the place and the inode that it had.
 func (s *sight) stays() bool {
-	return s.node.Node.Parent == s.parent && s.node.Node.Name == s.name && s.node.Seen.Ino == s.st.ino
+	return s.node.Node.Parent == s.parent && s.node.Node.Name == s.name && sameAtName(s.node, &s.st)
 }
 
 // list adds the names of a small new directory to the look.

@@ -16,7 +16,7 @@ func (l *look) leaveAll() error {
 		}
 		switch {
 		case s.there && s.node == nil && s.putOff: // what took the name cannot be appended yet
-		case s.there, s.settled, l.patience.missed(&s.mark, l.now):
+		case s.there, s.settled, l.missed(&s.mark):
 			if err := l.leave(s); err != nil {
 				return err
 			}
@@ -25,6 +25,15 @@ func (l *look) leaveAll() error {
 		}
 	}
 	return nil
+}
+
+// missed says that an absent name has had its window, and that nothing is on its
+// way that may show its node elsewhere; max-wait bounds that.
+func (l *look) missed(m *mark) bool {
+	if l.now.Sub(m.first) >= l.patience.max {
+		return true
+	}
+	return l.patience.missed(m, l.now) && l.now.After(l.unclear) && !l.walks.busy()
 }
 
 // leave appends a tombstone, beneath the right root only. Other names of the same file

@@ -61,7 +61,7 @@ type look struct {
 	shows  map[ident][]*sight
 	taken  map[journal.NodeID]*sight
 	wants  map[journal.NodeID]*sight // who will take it, if nothing comes between
-	inodes map[string]uint64         // of the directories that were opened
+	inodes map[string]inode          // of the directories that were opened
 	open   openDir
 
 	changes []journal.Change
@@ -101,7 +101,7 @@ func (l *look) dirfd(path string) (int, error) {
 		if err != nil {
 			return -1, err
 		}
-		l.inodes[path] = st.ino
+		l.inodes[path] = inode{st.ino, st.btime}
 	}
 	return fd, nil
 }
@@ -111,7 +111,7 @@ func (k *looker) look(ctx context.Context, items []item) error {
 	l := &look{
 		looker: k, ctx: ctx, now: time.Now(),
 		at: make(map[string]*sight, len(items)), shows: make(map[ident][]*sight, len(items)), taken: map[journal.NodeID]*sight{}, wants: map[journal.NodeID]*sight{},
-		inodes: map[string]uint64{},
+		inodes: map[string]inode{},
 	}
 	defer l.open.close()
 	for _, step := range []func() error{
@@ -123,10 +123,21 @@ func (k *looker) look(ctx context.Context, items []item) error {
 		l.appendAll,
 	} {
 		if err := step(); err != nil {
+			l.abandon()
 			return err
 		}
 	}
 	return nil
+}
+
+// abandon keeps what a look that failed cannot learn a second time: that a
+// directory was not watched until now.
+func (l *look) abandon() {
+	for _, t := range l.tasks {
+		if t.scope == subtree {
+			l.dirty.hear(t.path, subtree)
+		}
+	}
 }
 
 func (l *look) seeAll(items []item) error {
@@ -144,6 +155,7 @@ func (l *look) seeAll(items []item) error {
 // there, which is then looked at instead.
 func (l *look) see(it item) *sight {
 	if s := l.at[it.path]; s != nil {
+		s.glance = s.glance && it.glance
 		return s
 	}
 	s := &sight{item: it}
@@ -177,9 +189,12 @@ func (l *look) seeParent(s *sight, err error) {
 		l.problems.add(s.dir, "open", err)
 		return
 	}
-	m := s.mark
-	m.path = s.dir
-	l.see(item{mark: m, settled: s.settled, job: s.job})
+	l.see(l.itemAt(s.dir, s.job))
+}
+
+// itemAt is a path that the look itself comes to.
+func (l *look) itemAt(path string, j *job) item {
+	return item{mark: mark{path: path, first: l.now, last: l.now}, job: j}
 }
 
 // wanted says whether what is there belongs to the tree.

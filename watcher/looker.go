@@ -14,6 +14,7 @@ type looker struct {
 	*session
 	ids     map[place]dirRow            // directories, as the journal has them
 	born    map[journal.NodeID]struct{} // directories made in this session with nothing appended beneath them yet
+	unclear time.Time                   // until then a directory that was put off may show what is missed elsewhere
 	horizon time.Time                   // of the last look that appended
 }
 
@@ -34,7 +35,14 @@ func newLooker(s *session) *looker {
 // dirRow is what a look needs of a directory's row.
 type dirRow struct {
 	id  journal.NodeID
-	ino uint64
+	key inode
+}
+
+// inode is which directory that is: the number with the time of birth, because
+// numbers are used again.
+type inode struct {
+	ino  uint64
+	born journal.Time
 }
 
 // known is the directory of that name, zero if there is none.
@@ -47,7 +55,7 @@ func (l *look) known(parent journal.NodeID, name string) (dirRow, error) {
 	if err != nil || row == nil || row.Node.Kind != journal.Dir {
 		return dirRow{}, err
 	}
-	l.ids[at] = dirRow{row.Node.ID, row.Seen.Ino}
+	l.ids[at] = dirRow{row.Node.ID, inode{row.Seen.Ino, row.Seen.BTime}}
 	return l.ids[at], nil
 }
 

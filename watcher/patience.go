@@ -46,7 +46,7 @@ func (p patience) torn(m mark, now time.Time) mark {
 // absent puts off a name that is not there: for one quiet window it may turn up
 // elsewhere, or again. An event brings it forward.
 func (p patience) absent(m mark, now time.Time) mark {
-	m.due = later(m.first.Add(p.quiet), now.Add(firstProbe))
+	m.due = later(m.first.Add(p.quiet), now.Add(p.quiet/probeShare))
 	return m
 }
 

@@ -30,6 +30,7 @@ func (l *look) place(s *sight) (err error) {
 		return l.placeRoot(s)
 	}
 	if s.parent, err = l.dirID(s.dir); err != nil || s.parent == 0 {
+		s.placed = !l.undecided(s.dir)
 		return err
 	}
 	if dir := l.at[s.dir]; dir == nil || dir.node != nil {
@@ -47,6 +48,13 @@ func (l *look) place(s *sight) (err error) {
 		return err
 	}
 	return l.expand(s)
+}
+
+// undecided says that a directory is just being placed, and asked for this very
+// path on the way: then that path has its turn later.
+func (l *look) undecided(path string) bool {
+	d := l.at[path]
+	return d != nil && d.there && d.st.kind == journal.Dir && d.id == 0 && d.parent != 0 && !d.late
 }
 
 func (l *look) placeRoot(s *sight) error {
@@ -106,6 +114,7 @@ func (l *look) notYet(s *sight) bool {
 		return false
 	}
 	l.again = append(l.again, l.patience.absent(s.mark, l.now))
+	l.unclear = l.now.Add(2 * l.patience.quiet)
 	s.late = true
 	return true
 }
@@ -132,8 +141,8 @@ func (l *look) take(s *sight, row *journal.Stored) {
 func (l *look) claimed(row *journal.Stored, s *sight) (bool, error) {
 	for _, other := range l.shows[ident{s.st.dev, row.Seen.Ino}] {
 		if other != s && sameObject(row, &other.st) {
-			if err := l.place(other); err != nil {
-				return false, err
+			if err := l.place(other); err != nil || !other.placed {
+				return err == nil, err
 			}
 		}
 	}
@@ -178,7 +187,9 @@ func (l *look) left(row *journal.Stored, s *sight) (bool, error) {
 	if path == s.path {
 		return false, nil
 	}
-	old := l.see(item{mark: mark{path: path, first: l.now, last: l.now}, glance: true})
+	it := l.itemAt(path, nil)
+	it.glance = true
+	old := l.see(it)
 	if old == nil || !old.there || old.st.ident != s.st.ident {
 		return true, nil
 	}
@@ -229,20 +240,29 @@ func (l *look) dirID(path string) (journal.NodeID, error) {
 	if s := l.at[path]; s != nil {
 		return l.dirSeen(s)
 	}
-	dir, name := split(path)
-	parent, err := l.dirID(dir)
-	if err != nil || parent == 0 {
-		return 0, err
-	}
-	d, err := l.known(parent, name)
-	if err != nil || d.id != 0 && l.taken[d.id] == nil && l.inodes[path] == d.ino {
+	d, err := l.knownAt(path)
+	if err != nil || d.id != 0 && l.taken[d.id] == nil && l.inodes[path] == d.key {
 		return d.id, err
 	}
-	s := l.see(item{mark: mark{path: path, first: l.now, last: l.now}})
+	s := l.see(l.itemAt(path, nil))
 	if s == nil {
 		return 0, nil
 	}
 	return l.dirSeen(s)
+}
+
+// knownAt follows a path through the journal. The directories on the way need no
+// check: where the last one shows its inode, it is that node.
+func (l *look) knownAt(path string) (dirRow, error) {
+	if path == "" {
+		return dirRow{id: journal.Root}, nil
+	}
+	dir, name := split(path)
+	parent, err := l.knownAt(dir)
+	if err != nil || parent.id == 0 {
+		return dirRow{}, err
+	}
+	return l.known(parent.id, name)
 }
 
 func (l *look) dirSeen(s *sight) (journal.NodeID, error) {

@@ -31,9 +31,7 @@ func newRig(t testing.TB, change ...func(*watcher.Config)) *rig {
 	r := &rig{t: t, root: filepath.Join(base, "tree"), j: j}
 	mustNot(t, os.Mkdir(r.root, 0o755))
 	r.cfg = watcher.Config{Root: r.root, Journal: j}
-	if testing.Verbose() && os.Getenv("WATCHER_LOG") != "" {
-		r.cfg.Log = zerolog.New(zerolog.NewTestWriter(t))
-	}
+	r.cfg.Log = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
 	for _, c := range change {
 		c(&r.cfg)
 	}

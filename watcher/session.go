@@ -144,11 +144,10 @@ func (k *looker) begin(ctx context.Context) error {
 // that are due as a whole are sent to the walkers.
 func (s *session) gather() (items []item, jobs []*job) {
 	for _, m := range s.dirty.take(time.Now(), maxLook) {
-		if m.scope == oneName {
-			items = append(items, item{mark: m})
-			continue
+		items = append(items, item{mark: m})
+		if m.scope != oneName {
+			s.walks.start(newJob(), m.path, m.scope)
 		}
-		s.walks.start(newJob(), m.path, m.scope)
 	}
 	for len(items) < lookUnits {
 		u, ok := s.walks.next()

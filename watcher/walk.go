@@ -94,8 +94,13 @@ func (w *walker) open() (bool, error) {
 }
 
 // hear watches the directory: before it is listed, so that whatever happens
-// after the listing makes an event.
-func (w *walker) hear(ctx context.Context) { w.watch(ctx, w.path, w.id) }
+// after the listing makes an event. One that was not watched so far may have
+// changed at any depth.
+func (w *walker) hear(ctx context.Context) {
+	if w.watch(ctx, w.path, w.id) {
+		w.scope = subtree
+	}
+}
 
 func (w *walker) loadRows(ctx context.Context) error {
 	if w.fresh {
@@ -142,6 +147,9 @@ func (w *walker) compare(ctx context.Context, f *os.File) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return w.finish()
+		case missing(err):
+			w.dirty.hear(w.path, oneName)
+			return nil
 		case err != nil:
 			w.problems.add(w.path, "list", err)
 			return nil

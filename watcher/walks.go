@@ -24,6 +24,7 @@ type walks struct {
 	stack []task // the last one first: what is open stays small
 	more  *sync.Cond
 	ended bool
+	works int           // tasks that walkers are at
 	units chan unit     // short: walkers wait for the look, so memory stays bounded
 	found chan struct{} // one token: units may hold something
 }
@@ -49,7 +50,7 @@ func (s *session) runWalks(ctx context.Context) error {
 				if err := s.walkOne(ctx, t); err != nil {
 					return err
 				}
-				s.walks.done(t.job)
+				s.walks.worked(t)
 			}
 		})
 	}
@@ -74,7 +75,23 @@ func (w *walks) pop() (task, bool) {
 	}
 	t := w.stack[len(w.stack)-1]
 	w.stack = w.stack[:len(w.stack)-1]
+	w.works++
 	return t, true
+}
+
+// worked ends a task that pop gave.
+func (w *walks) worked(t task) {
+	w.mu.Lock()
+	w.works--
+	w.mu.Unlock()
+	w.done(t.job)
+}
+
+// busy says whether anything is being walked or waits to be looked at.
+func (w *walks) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.stack)+w.works+len(w.units) > 0
 }
 
 // push adds tasks; one without a job gets its own.
