@@ -24,9 +24,10 @@ type Applier struct {
 	verified atomic.Pointer[Report]
 	poke     chan struct{} // wakes Run
 
-	mu     sync.Mutex // held while the tree is changed
-	act    act
-	closed bool
+	mu       sync.Mutex // held while the tree is changed
+	act      act
+	forecast Forecast
+	closed   bool
 }
 
 // Open opens a destination and its journal, and puts in order what a crash left.
@@ -35,12 +36,19 @@ func Open(cfg Config) (*Applier, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	f, err := openFolders(&cfg)
+	open, home := openFolders, cfg.Root
+	if cfg.DryRun {
+		open = openDry
+	}
+	f, err := open(&cfg)
 	if err != nil {
 		return nil, err
 	}
+	if f.scratch != "" {
+		home = f.scratch
+	}
 	j, err := journal.Open(journal.Config{
-		Path: filepath.Join(cfg.Root, StateName, "journal.db"), Role: journal.City, Log: cfg.Log,
+		Path: filepath.Join(home, StateName, journalName), Role: journal.City, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, f.close())
@@ -129,7 +137,11 @@ func (a *Applier) apply(ctx context.Context, s Set, f Fetcher, again bool) error
 	r := newRound(ctx, a, s, f)
 	r.again = again
 	defer r.close()
-	for _, step := range []func() error{r.plan, r.hold, r.stage, r.place, r.clear, r.seal, r.record} {
+	steps := []func() error{r.plan, r.hold, r.stage, r.place, r.clear, r.seal, r.record}
+	if a.cfg.DryRun {
+		steps = []func() error{r.plan, r.hold, r.count, r.record}
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}

@@ -51,6 +51,9 @@ func (c *capitol) put(n journal.Node) journal.NodeID {
 	if n.Parent == 0 && n.ID != journal.Root {
 		n.Parent = journal.Root
 	}
+	if os.Geteuid() != 0 { // only root can give files away
+		n.UID, n.GID = uint32(os.Geteuid()), uint32(os.Getegid())
+	}
 	c.seq++
 	c.nodes[n.ID] = n
 	c.rowSeq[n.ID] = c.seq
@@ -253,7 +256,7 @@ func (c *capitol) compare(path string, n journal.Node, inodes map[journal.NodeID
 	if n.Kind != journal.Dir && (st.Mtim.Sec != n.MTime.Sec || st.Mtim.Nsec != int64(n.MTime.Nsec)) {
 		say("%s: mtime %v want %v", path, st.Mtim, n.MTime)
 	}
-	if os.Geteuid() == 0 && (st.Uid != n.UID || st.Gid != n.GID) {
+	if st.Uid != n.UID || st.Gid != n.GID {
 		say("%s: owner %d:%d want %d:%d", path, st.Uid, st.Gid, n.UID, n.GID)
 	}
 	switch n.Kind {

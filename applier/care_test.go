@@ -455,7 +455,7 @@ func TestAReadOnlyFileSystemIsSaid(t *testing.T) {
 	mustRun(t, "mount", "-o", "remount,ro", dir)
 	_, err := applier.Open(applier.Config{Root: dir})
 	var hint interface{ Hint() string }
-	if !errors.Is(err, unix.EROFS) && err == nil || err != nil && errors.As(err, &hint) && hint.Hint() == "" {
+	if !errors.Is(err, unix.EROFS) || !errors.As(err, &hint) || hint.Hint() == "" {
 		t.Errorf("Open said %v", err)
 	}
 }
@@ -565,4 +565,72 @@ func TestLimitsAreRead(t *testing.T) {
 			t.Errorf("%q was read as %v", text, got)
 		}
 	}
+}
+
+func TestADryRunOnlyCounts(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "dest")
+	dry := func(s ...applier.Set) applier.Forecast {
+		t.Helper()
+		a := city(t, dir, func(c *applier.Config) { c.DryRun = true })
+		defer a.Close()
+		for _, s := range s {
+			mustApply(t, a, s, nil)
+		}
+		return a.Forecast()
+	}
+	c := newCapitol()
+	d := c.dir(journal.Root, "d")
+	f := c.file(d, "f", "12345")
+	g := c.file(d, "g", "")
+	first := c.set()
+	if got := dry(first); got.Create != 3 || got.Bytes != 5 || got.Remove+got.Move != 0 {
+		t.Errorf("first: %+v", got)
+	}
+	if names, _ := os.ReadDir(base); len(names) > 0 {
+		t.Errorf("it made %v", names)
+	}
+	a := city(t, dir)
+	mustApply(t, a, first, c)
+	a.Close()
+	before := fmt.Sprint(tree(dir))
+	c.write(f, "1234567")
+	c.move(g, journal.Root, "g")
+	second := c.set()
+	c.file(journal.Root, "h", "x")
+	c.remove(d)
+	third := c.set()
+	if got := dry(second, third); got.Create != 1 || got.Update != 1 || got.Move != 1 || got.Remove != 2 || got.Bytes != 8 {
+		t.Errorf("later: %+v", got)
+	}
+	if after := fmt.Sprint(tree(dir)); after != before || !fileIs(dir, "d/f", "12345") {
+		t.Errorf("it changed %s to %s", before, after)
+	}
+}
+
+func TestAFailedPathIsTriedAgainUntilItIsGone(t *testing.T) {
+	dir := t.TempDir()
+	a := city(t, dir)
+	c := newCapitol()
+	c.inline = 0
+	d := c.dir(journal.Root, "d")
+	mustApply(t, a, c.set(), c)
+	f := c.file(d, "f", "moved on")
+	lost := fetcher(func(context.Context, journal.Node, int64, int64, io.Writer) error { return movedOn{} })
+	set := c.set()
+	mustApply(t, a, set, lost)
+	if !a.Behind() {
+		t.Error("nothing is owed")
+	}
+	mustApply(t, a, applier.Set{Entries: set.Entries}, c) // what Run does
+	c.equal(t, dir)
+	healthy(t, a, dir)
+	c.write(f, "and again")
+	set = c.set()
+	mustApply(t, a, set, lost)
+	c.remove(f)
+	mustApply(t, a, c.set(), c)
+	mustApply(t, a, applier.Set{Entries: set.Entries}, c) // it must not come back
+	c.equal(t, dir)
+	healthy(t, a, dir)
 }

@@ -138,6 +138,10 @@ func (r *round) removeOurs(s *journal.Stored, at spot) error {
 	delete(r.flush.dirs, s.Node.ID)
 	r.flush.touch(at.parent)
 	err = dir.Rmdir(at.name)
+	if beneath.IsErrno(err, unix.EACCES) {
+		r.loosen(at)
+		err = dir.Rmdir(at.name)
+	}
 	if beneath.IsErrno(err, unix.ENOTEMPTY, unix.EEXIST) {
 		r.troubles.keepForeign(join(r.places.rowPath(s.Node.ID)))
 		return nil

@@ -106,7 +106,7 @@ func TestACrashAtAnyCallIsHealed(t *testing.T) {
 // TestAnErrorAtAnyCallIsHealed fails only the n-th call, with errors of the
 // whole disk and of one path; the same process applies the set again.
 func TestAnErrorAtAnyCallIsHealed(t *testing.T) {
-	for _, no := range []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EACCES} {
+	for _, no := range []syscall.Errno{syscall.ENOSPC, syscall.EROFS, syscall.EIO, syscall.EACCES} {
 		t.Run(no.Error(), func(t *testing.T) {
 			for n := int64(12); ; n++ {
 				dir := t.TempDir()

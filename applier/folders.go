@@ -21,12 +21,13 @@ type folders struct {
 	trash   *beneath.Dir
 	dev     uint64 // of the root, with ino: what it must stay
 	ino     uint64
+	scratch string // of a dry run: everything of ours is there
 }
 
 // openFolders opens the destination, making it and the state folder as needed.
 // A state folder that is a link, or belongs to somebody else, is refused.
 func openFolders(cfg *Config) (opened *folders, err error) {
-	if err := os.Mkdir(cfg.Root, 0o755); err != nil && !errors.Is(err, os.ErrExist) && !errors.Is(err, unix.EROFS) {
+	if err := os.Mkdir(cfg.Root, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, rootError(cfg.Root, err)
 	}
 	root, err := beneath.Open(cfg.Root, cfg.Calls)
@@ -44,20 +45,29 @@ func openFolders(cfg *Config) (opened *folders, err error) {
 		return nil, rootError(cfg.Root, err)
 	}
 	f.dev, f.ino = self.Dev, self.Ino
-	if f.state, err = ownFolder(root.Top(), StateName); err != nil {
-		return nil, rootError(cfg.Root, err)
+	var fs unix.Statfs_t
+	if unix.Statfs(cfg.Root, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0 {
+		return nil, rootError(cfg.Root, unix.EROFS)
+	}
+	return f, f.openOwn(root.Top(), cfg.Root)
+}
+
+// openOwn makes and opens hydrasync's own folders in a directory.
+func (f *folders) openOwn(in *beneath.Dir, root string) (err error) {
+	if f.state, err = ownFolder(in, StateName); err != nil {
+		return rootError(root, err)
 	}
 	for name, into := range map[string]**beneath.Dir{"staging": &f.staging, "parked": &f.parked, "trash": &f.trash} {
 		if *into, err = ownFolder(f.state, name); err != nil {
-			return nil, rootError(cfg.Root, err)
+			return rootError(root, err)
 		}
 	}
-	return f, nil
+	return nil
 }
 
 // ownFolder makes and opens a directory that only this user may enter.
 func ownFolder(in *beneath.Dir, name string) (*beneath.Dir, error) {
-	if err := in.Mkdir(name, 0o700); err != nil && !beneath.IsErrno(err, unix.EEXIST, unix.EROFS) {
+	if err := in.Mkdir(name, 0o700); err != nil && !beneath.IsErrno(err, unix.EEXIST) {
 		return nil, err
 	}
 	d, err := in.Dir(name)
@@ -98,12 +108,19 @@ func (f *folders) close() error {
 			errs = append(errs, d.Close())
 		}
 	}
-	return errors.Join(append(errs, f.root.Close())...)
+	errs = append(errs, f.root.Close())
+	if f.scratch != "" {
+		errs = append(errs, os.RemoveAll(f.scratch))
+	}
+	return errors.Join(errs...)
 }
 
 // check makes sure that the path still leads to the directory that was opened:
 // a destination that was unmounted or replaced is not written to, and never made anew.
 func (f *folders) check(root string) error {
+	if f.scratch != "" {
+		return nil
+	}
 	var st unix.Stat_t
 	if err := unix.Stat(root, &st); err != nil {
 		return &RootError{root, fmt.Errorf("destination lost: %w", err), hintLost}

@@ -1,13 +1,21 @@
 package applier
 
 import (
+	"time"
+
 	"github.com/hydrasync/hydrasync/journal"
 )
+
+// actPause is how long after the last deletion another one begins a new act,
+// if nobody says [Applier.Settle] before: a tree that is being removed file by
+// file pauses less.
+const actPause = time.Minute
 
 // act is what is remembered from set to set: a subscription's catch-up or full
 // comparison counts as one act when deletions are counted.
 type act struct {
 	doomed int64 // deleted so far
+	last   time.Time
 	total  int64 // nodes there were, at most
 	named  named // by a full comparison
 }

@@ -94,6 +94,9 @@ func (r *round) hold() error {
 	if doomed == 0 {
 		return nil
 	}
+	if now().Sub(r.act.last) > actPause {
+		r.act.doomed, r.act.total = 0, 0
+	}
 	stats, err := r.journal.Stats(r.ctx)
 	if err != nil {
 		return err
@@ -117,7 +120,11 @@ func (r *round) hold() error {
 		since = h.Since
 	}
 	h = &Hold{Deletions: r.act.doomed + doomed, Total: r.act.total, Since: since, Examples: r.examples()}
-	return errors.Join(&HoldError{r.cfg.Root, *h}, writeHold(r.cfg.Root, h))
+	held := &HoldError{r.cfg.Root, *h}
+	if r.cfg.DryRun {
+		return held
+	}
+	return errors.Join(held, writeHold(r.cfg.Root, h))
 }
 
 // doomed counts the nodes that the set removes, with all beneath them.
@@ -162,6 +169,9 @@ func (r *round) examples() (paths []string) {
 
 // dropHold removes the file when what it held is done.
 func (a *Applier) dropHold() {
+	if a.cfg.DryRun {
+		return
+	}
 	if h, err := ReadHold(a.cfg.Root); err == nil && h != nil && h.Confirmed {
 		os.Remove(holdPath(a.cfg.Root))
 	}

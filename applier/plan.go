@@ -73,20 +73,21 @@ func (r *round) newTask(e journal.Entry) (*task, error) {
 	}
 	if t.known {
 		r.places.learn(t.old)
-	} else {
-		t.old = journal.Stored{} // a tombstone says nothing about the disk
-		r.places.learnAbsent(t.node.ID)
 	}
 	switch {
-	case t.gone && !t.known, t.known && t.old.Seq > e.Seq:
+	case t.gone && !t.known, t.old.Seq > e.Seq:
+		r.troubles.solved(t.node.ID) // if it waits to be tried again, that is over
 		return nil, nil
 	case t.gone || !t.known || r.again:
-		return t, nil
 	case t.old.Node.Equal(*t.node):
 		if t.old.Seq == e.Seq {
 			return nil, nil
 		}
 		t.state, t.seen = done, t.old.Seen
+	}
+	if !t.known {
+		t.old = journal.Stored{} // a tombstone says nothing about the disk
+		r.places.learnAbsent(t.node.ID)
 	}
 	return t, nil
 }

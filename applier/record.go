@@ -77,17 +77,28 @@ func (r *round) settled() {
 		case t.state == done:
 			r.troubles.solved(t.node.ID)
 			r.troubles.lacking(t.seen.Lacks, t.node)
+		case errors.Is(t.err, errNoParent) && r.buried(t.node.Parent):
+			r.troubles.solved(t.node.ID)
 		case errors.Is(t.err, errMovedOn):
 			r.troubles.owed(t.entry, r.pathOf(t), t.err)
 		case t.state == failed:
 			r.troubles.failed(t.entry, r.pathOf(t), t.err)
 		}
 	}
-	r.act.doomed += r.doomed()
+	if n := r.doomed(); n > 0 {
+		r.act.doomed, r.act.last = r.act.doomed+n, now()
+	}
 	if r.set.FullDone {
+		r.troubles.keep(r.act.named.has)
 		r.act = act{}
 		r.dropHold()
 	}
+}
+
+// buried says whether a directory is gone: then so is what was to be in it.
+func (r *round) buried(id journal.NodeID) bool {
+	s, err := r.journal.Node(r.ctx, id)
+	return err == nil && s.Gone
 }
 
 // pathOf is a task's path for people.

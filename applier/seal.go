@@ -1,6 +1,8 @@
 package applier
 
 import (
+	"os"
+
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sys/unix"
@@ -18,7 +20,7 @@ func (r *round) seal() error {
 	}
 	for id, mode := range r.loose {
 		if t := r.byID[id]; t != nil && t.state == done {
-			mode = t.node.Mode
+			mode = bearable(t.node)
 		}
 		if err := r.chmodDir(id, mode); err != nil && !pathOnly(err) {
 			return err
@@ -35,14 +37,30 @@ func (r *round) seal() error {
 }
 
 func (r *round) sealMode(t *task) error {
-	mode := t.node.Mode
+	mode := bearable(t.node)
 	if t.seen.Lacks&journal.LackOwner != 0 {
 		mode &^= setID
+	}
+	if mode != t.node.Mode {
+		t.seen.Lacks |= journal.LackMode
 	}
 	lack, err := allow(journal.LackMode, r.chmodDir(t.id(), mode))
 	t.seen.Lacks |= lack
 	r.flush.touch(t.id())
 	return err
+}
+
+// bearable is a directory's mode with what we need to find our way: only root
+// passes everywhere, others must keep reading and searching, and in the
+// destination itself writing.
+func bearable(n *journal.Node) uint32 {
+	switch {
+	case os.Geteuid() == 0:
+		return n.Mode
+	case n.ID == journal.Root:
+		return n.Mode | 0o700
+	}
+	return n.Mode | 0o500
 }
 
 func (r *round) chmodDir(id journal.NodeID, mode uint32) error {

@@ -106,6 +106,14 @@ func (t *troubles) solved(id journal.NodeID) {
 	}
 }
 
+// keep drops the nodes that a full comparison did not name.
+func (t *troubles) keep(named func(journal.NodeID) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.paths, func(id journal.NodeID, _ *trouble) bool { return !named(id) })
+	t.more = 0
+}
+
 // due gives the entries to try again, at their time, and puts the next time off.
 func (t *troubles) due(now time.Time) []journal.Entry {
 	t.mu.Lock()

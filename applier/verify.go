@@ -9,6 +9,7 @@ import (
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
 )
 
 // Report is what a verify found: how the disk differs from the journal.
@@ -40,7 +41,7 @@ func (r *Report) Equal() bool { return r.Missing == 0 && r.Differs == 0 }
 // VerifyDir compares a destination with its journal, beside a running city or
 // without one, and changes nothing.
 func VerifyDir(ctx context.Context, root string, content bool) (Report, error) {
-	j, err := journal.OpenReadOnly(filepath.Join(root, StateName, "journal.db"))
+	j, err := journal.OpenReadOnly(filepath.Join(root, StateName, journalName))
 	if err != nil {
 		return Report{}, fmt.Errorf("verify %q: %w", root, err)
 	}
@@ -86,6 +87,9 @@ func (c *checker) dir(s *journal.Stored, path string) error {
 		return err
 	}
 	dir, err := c.root.Dir(path)
+	if beneath.IsErrno(err, unix.EACCES) {
+		return nil // closed to us, by the capitol's own mode: nothing can be said
+	}
 	if err != nil && !pathOnly(err) {
 		return err
 	}
@@ -217,6 +221,9 @@ func (c *checker) compareKind(dir *beneath.Dir, s *journal.Stored, st beneath.St
 		return "time", nil
 	}
 	f, err := dir.Read(s.Node.Name)
+	if beneath.IsErrno(err, unix.EACCES) {
+		return "", nil // see dir
+	}
 	if err != nil {
 		return "unreadable", nil
 	}
