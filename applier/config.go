@@ -79,8 +79,12 @@ func (l Limit) String() string {
 // IsZero says that no limit is meant.
 func (l Limit) IsZero() bool { return l == Limit{} }
 
-// Exceeded says whether so many deletions out of total are too many.
+// Exceeded says whether so many deletions out of total are too many. 100 % and
+// more is never exceeded, also not by an act that deletes what it brought.
 func (l Limit) Exceeded(deletions, total int64) bool {
+	if l.Percent >= 100 {
+		return false
+	}
 	return deletions > l.Count && float64(deletions) > float64(total)*l.Percent/100
 }
 
