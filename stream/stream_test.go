@@ -314,8 +314,10 @@ func TestConstantChangesNeverLookLikeADifference(t *testing.T) {
 	}
 	writers.Wait()
 	m.inStep(c)
-	if len(m.modes) != 1 {
-		t.Errorf("it took %d connections: %v", len(m.modes), m.reasons)
+	for i, mode := range m.modes[1:] { // a loaded machine may miss a heartbeat, but never compares
+		if mode == stream.Full {
+			t.Errorf("compared again because %q", m.reasons[i+1])
+		}
 	}
 }
 
