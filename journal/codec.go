@@ -32,6 +32,7 @@ func appendState(b []byte, n *Node) []byte {
 		b = binary.AppendVarint(b, int64(n.Link))
 	case Symlink:
 		b = appendBytes(b, n.Target)
+		b = binary.AppendVarint(b, int64(n.Link))
 	}
 	b = binary.AppendUvarint(b, uint64(len(n.Xattrs)))
 	for _, x := range n.Xattrs {
@@ -57,6 +58,7 @@ func decodeState(blob []byte, n *Node) error {
 		n.Link = NodeID(d.varint())
 	case Symlink:
 		n.Target = string(d.bytes())
+		n.Link = NodeID(d.varint())
 	}
 	for i := d.uvarint(); i > 0 && d.err == nil; i-- {
 		name := string(d.bytes())

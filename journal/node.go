@@ -100,7 +100,7 @@ type Node struct {
 	MTime  Time    // zero for directories: their times are not carried
 	Body   Content // files only
 	Target string  // symlinks only: bytes, never followed
-	Link   NodeID  // hard-link group: files with the same non-zero Link share one inode
+	Link   NodeID  // hard-link group: files, or symlinks, with the same non-zero Link share one inode
 	Xattrs []Xattr // ascending by Name, no duplicates
 }
 
@@ -150,7 +150,7 @@ func (n Node) Validate() error {
 		return bad("content of %d bytes in a %v", n.Body.Size, n.Kind)
 	case (n.Kind == Symlink) == (n.Target == "") || len(n.Target) > MaxTarget || strings.ContainsRune(n.Target, 0):
 		return bad("target %q", n.Target)
-	case n.Link < 0 || n.Kind != File && n.Link != 0:
+	case n.Link < 0 || n.Kind == Dir && n.Link != 0:
 		return bad("link group %d", n.Link)
 	}
 	return n.validateXattrs(bad)
