@@ -1,0 +1,38 @@
+# `make` lists what there is.
+
+GO ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test lint bench fuzz faults
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
+
+demo: ## mirror this repository's tree into a temporary directory and show it live
+	@bash docs/demo.sh
+
+build: ## bin/hydrasync
+	$(GO) build -o bin/hydrasync ./cmd/hydrasync
+
+test: ## all tests, with the race detector
+	$(GO) test -race ./...
+
+lint: ## formatting, vet, staticcheck, and the drawing of imports
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) test -run TestImportsFollowTheDrawing ./cmd/hydrasync
+
+bench: ## all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## every fuzz target, for FUZZTIME each
+	@set -e; for dir in $$($(GO) list -f '{{.Dir}}' ./...); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$dir/*_test.go 2>/dev/null); do \
+			echo "$$target in $$dir"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; done
+
+faults: ## kills, full disks, cut connections: the tests that break things on purpose
+	$(GO) test -race -run 'Crash|Kill|Fault|Full|Cut|Storm|Unmount|Damage' ./...
