@@ -163,7 +163,7 @@ func (f *foreseer) lookForDeletes(ctx context.Context) error {
 	if !replica(f.conf.To) {
 		return nil
 	}
-	j, err := borrowJournal(filepath.Join(f.conf.To, applier.StateName, journalName))
+	j, err := journal.OpenReadOnly(filepath.Join(f.conf.To, applier.StateName, journalName))
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func (m *mirrorConf) foresee(ctx context.Context, a *app) error {
 	g.Go(func() error { return src.run(ctx) })
 	g.Go(func() error { return src.server.Serve(ctx, road) })
 	g.Go(func() error {
-		if err := src.ready(ctx); err != nil {
+		if err := src.walked(ctx); err != nil {
 			return err
 		}
 		if err := m.city.foresee(ctx, a, &m.onceFlags, cityWorld{dial: road.Dial, log: a.logger()}); err != nil {
@@ -276,30 +276,6 @@ func (m *mirrorConf) foresee(ctx context.Context, a *app) error {
 		return err
 	}
 	return src.certain()
-}
-
-// borrowJournal reads a journal without leaving a trace beside it: SQLite would
-// make its shared-memory file there. Where one is, a process has the journal or had it,
-// and reading makes nothing new.
-func borrowJournal(path string) (*journal.Journal, error) {
-	if _, err := os.Stat(path + "-shm"); err == nil {
-		return journal.OpenReadOnly(path)
-	}
-	from, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer from.Close()
-	to, err := os.CreateTemp("", "hydrasync-*.db")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(to.Name())
-	_, err = io.Copy(to, from)
-	if err := errors.Join(err, to.Close()); err != nil {
-		return nil, err
-	}
-	return journal.OpenReadOnly(to.Name())
 }
 
 func (f *foresight) print(a *app) {

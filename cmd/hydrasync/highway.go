@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -25,6 +26,10 @@ type city struct {
 	sight  *sight
 	follow *follower
 	log    zerolog.Logger
+
+	// where the capitol was when it had walked its tree: before that a proof
+	// proves a part only. Nil where the capitol itself waits with serving.
+	walked *atomic.Pointer[journal.Position]
 
 	mu    sync.Mutex
 	again context.CancelFunc // ends the present run of the client, which then begins anew
@@ -126,6 +131,15 @@ func (c *city) runClient(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// inStep says that both ends are proven equal, and that the capitol's is whole.
+func (c *city) inStep(now *situation) bool {
+	if c.walked == nil {
+		return now.inStep()
+	}
+	goal := c.walked.Load()
+	return goal != nil && now.inStep() && now.Proven.Epoch == goal.Epoch && now.Proven.Seq >= goal.Seq
 }
 
 // restart makes the client begin anew at once instead of waiting for its next attempt.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 
 	"golang.org/x/sync/errgroup"
 
@@ -41,11 +42,10 @@ func (h *house) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		h.announce(ln.Addr().String(), trees)
 		for _, s := range h.sources {
 			s.server = srv
 		}
-		g.Go(func() error { return srv.Serve(ctx, ln) })
+		g.Go(func() error { return h.serve(ctx, srv, ln, trees) })
 	}
 	for _, s := range h.sources {
 		g.Go(func() error { return s.run(ctx) })
@@ -56,6 +56,19 @@ func (h *house) run(ctx context.Context) error {
 	}
 	g.Go(func() error { return onSignal(ctx, h.sources...) })
 	return g.Wait()
+}
+
+// serve accepts nobody before every source was walked: what a city is told to
+// be in step with is then the whole tree, not the part that was found so far.
+// Who dials earlier waits in the kernel's queue.
+func (h *house) serve(ctx context.Context, srv *stream.Server, ln net.Listener, trees []stream.Tree) error {
+	for _, s := range h.sources {
+		if err := s.ready(ctx); err != nil {
+			return ln.Close()
+		}
+	}
+	h.announce(ln.Addr().String(), trees)
+	return srv.Serve(ctx, ln)
 }
 
 func (h *house) trees() []stream.Tree {

@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
 
@@ -87,6 +89,7 @@ func (m *mirrorConf) run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer dst.close()
+	dst.walked = new(atomic.Pointer[journal.Position])
 	if src.server, err = stream.NewServer(stream.ServerConfig{Trees: []stream.Tree{src.tree()}, Log: a.logger()}); err != nil {
 		return err
 	}
@@ -110,19 +113,27 @@ func (m *mirrorConf) join(ctx context.Context, a *app, src *source, dst *city, r
 	g.Go(func() error { return dst.run(ctx) })
 	g.Go(func() error { return tell.run(ctx) })
 	g.Go(func() error { return onSignal(ctx, src) })
-	if m.once {
-		g.Go(func() error { return m.untilDone(ctx, src, dst) })
-	}
+	g.Go(func() error { return m.untilDone(ctx, src, dst) })
 	return a.done(dst, &m.onceFlags, g.Wait())
 }
 
-// untilDone ends a --once: the source was walked, and the city is proven to
-// hold all that was found.
+// untilDone waits until the source was walked and the city is proven to hold
+// all that was found; then a --once ends.
 func (m *mirrorConf) untilDone(ctx context.Context, src *source, dst *city) error {
-	if err := src.ready(ctx); err != nil {
+	wait := src.ready
+	if m.once {
+		wait = src.walked
+	}
+	if err := wait(ctx); err != nil {
 		return err
 	}
-	if _, err := dst.sight.untilProven(ctx, src.journal.Position()); err != nil {
+	goal := src.journal.Position()
+	dst.walked.Store(&goal)
+	dst.sight.change(func(*situation) {})
+	if !m.once {
+		return nil
+	}
+	if _, err := dst.sight.untilProven(ctx, goal); err != nil {
 		return err
 	}
 	return cmp.Or(src.certain(), errDone)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,8 +26,12 @@ func readMounts() (mounts, error) {
 		return nil, fmt.Errorf("read mounts: %w", err)
 	}
 	defer f.Close()
+	return parseMounts(f)
+}
+
+func parseMounts(r io.Reader) (mounts, error) {
 	var all mounts
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		if fields := strings.Fields(lines.Text()); len(fields) > 4 {
 			all = append(all, mount{fields[2], unescapeMount(fields[3]), unescapeMount(fields[4])})

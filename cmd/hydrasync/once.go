@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"strconv"
 	"time"
@@ -59,6 +60,10 @@ func untilAlone(ctx context.Context, s *sight, from string, timeout time.Duratio
 	if why == nil {
 		why = errors.New("no answer")
 	}
-	return failed("is the capitol running, and reachable from here? a longer --timeout waits longer",
+	hint := "is the capitol running, and reachable from here? a longer --timeout waits longer"
+	if errors.As(why, new(*tls.CertificateVerificationError)) {
+		hint = "if the capitol's certificate is right: --tls-ca with the authority that signed it, and the name that it is for in the URL"
+	}
+	return failed(hint,
 		"no connection to %s within %s: %w", stream.Display(from), tookText(timeout), why)
 }

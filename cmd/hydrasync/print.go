@@ -16,11 +16,11 @@ const listed = 10
 
 // print writes a report for a person.
 func (r *report) print(w io.Writer) {
-	running := "not running"
+	fmt.Fprintf(w, "%s %s", r.Role, stream.Display(r.Dir))
 	if r.PID != 0 {
-		running = fmt.Sprintf("process %d", r.PID)
+		fmt.Fprintf(w, " (%s, process %d)", stream.Display(r.Tree), r.PID)
 	}
-	fmt.Fprintf(w, "%s %s (%s, %s)\n", r.Role, stream.Display(r.Dir), stream.Display(r.Tree), running)
+	fmt.Fprintln(w)
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(w, "  %-10s %s\n", label, fmt.Sprintf(format, args...))
 	}

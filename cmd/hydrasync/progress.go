@@ -63,12 +63,12 @@ func (n *narrator) tell(ctx context.Context, now *situation) {
 	n.tellLink(now)
 	n.tellTrouble(ctx)
 	switch {
-	case now.inStep() && !n.told.inStep:
+	case n.c.inStep(now) && !n.told.inStep:
 		n.told.inStep = true
 		n.clear()
 		n.tellInStep(ctx, now)
 		n.free()
-	case now.inStep():
+	case n.c.inStep(now):
 	case now.Link.Phase == stream.Connected && !n.told.inStep:
 		n.move(ctx, now)
 	}

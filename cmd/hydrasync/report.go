@@ -52,7 +52,7 @@ type highwayReport struct {
 	Reason        string         `json:"reason,omitempty"`
 	Head          uint64         `json:"head"` // the capitol's newest entry that is known here
 	Behind        uint64         `json:"behind"`
-	BehindSeconds float64        `json:"behind_seconds"` // since the last proof, 0 in step
+	BehindSeconds float64        `json:"behind_seconds"` // since both ends were last equal; 0 if no entry is lacking
 	InStep        bool           `json:"in_step"`
 	Proven        *time.Time     `json:"proven,omitempty"` // when both digests were last compared
 	Disk          applier.Status `json:"disk"`
@@ -96,7 +96,7 @@ func (c *city) report(ctx context.Context) (report, error) {
 		r.Role = "relay"
 	}
 	h := &highwayReport{From: c.conf.From, Link: now.Link.Phase.String(), LinkSince: now.Link.Since, Head: uint64(now.Head.Seq),
-		Behind: now.behind(), InStep: now.inStep(), Disk: disk}
+		Behind: now.behind(), InStep: c.inStep(&now), Disk: disk}
 	if now.Mode != 0 {
 		h.Mode, h.Reason = now.Mode.String(), now.Reason
 	}
@@ -106,7 +106,7 @@ func (c *city) report(ctx context.Context) (report, error) {
 	if !now.At.IsZero() {
 		h.Proven = &now.At
 	}
-	if !h.InStep && h.Proven != nil {
+	if h.Behind > 0 && h.Proven != nil {
 		h.BehindSeconds = time.Since(now.At).Seconds()
 	}
 	r.Highway = h
@@ -123,10 +123,12 @@ func (c *city) state(now *situation, disk *applier.Status) (state, why string) {
 		return "disconnected", now.Link.Err.Error()
 	case now.Link.Phase != stream.Connected:
 		return "connecting", ""
-	case now.inStep() && disk.FailedAll > 0:
+	case c.inStep(now) && disk.FailedAll > 0:
 		return "in step but for some paths", disk.Failed[0].Why
-	case now.inStep():
+	case c.inStep(now):
 		return "in step", ""
+	case now.behind() == 0 && now.At.After(now.Began) && (c.walked == nil || c.walked.Load() != nil):
+		return "comparing", "" // all is on disk; the proof follows within a moment
 	}
 	return "catching up", now.Reason
 }

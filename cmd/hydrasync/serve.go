@@ -39,6 +39,7 @@ func openSource(conf treeConf, state stateFolder, log zerolog.Logger, to ...stri
 		return nil, err
 	}
 	known := record{Name: conf.Name, Dir: at.path, To: to}
+	conf.Dir = at.path
 	s = &source{conf: conf, log: log.With().Str("tree", stream.Display(conf.Name)).Logger()}
 	if s.folder, err = state.open(known); err != nil {
 		return nil, err
@@ -90,7 +91,8 @@ func (s *source) admin() *admin {
 func (s *source) certain() error {
 	st := s.watch.Status()
 	if st.State == watcher.SourceLost {
-		return failed("mount the source again, or put it back; hydrasync deletes nothing meanwhile", "source %s is lost: %s", strconv.Quote(s.conf.Dir), st.Why)
+		return &failure{err: fmt.Errorf("source %s: %s", strconv.Quote(s.conf.Dir), st.Why), code: codeHeld,
+			hint: "nothing is deleted meanwhile; mount it again or put it back, or say --yes if all of it is to be deleted"}
 	}
 	unread := slices.DeleteFunc(st.Problems, func(p watcher.Problem) bool {
 		return strings.HasPrefix(p.Why, "carry: ") || strings.Contains(p.Why, "another file system")
@@ -101,6 +103,28 @@ func (s *source) certain() error {
 	return failed("make it readable for this user, or leave it out with --ignore",
 		"%d paths of the source could not be read, such as %s: %s", len(unread), stream.Display(unread[0].Path), unread[0].Why)
 }
+
+// walked is ready for a command that is to end by itself: a source that is lost
+// is not waited for.
+func (s *source) walked(ctx context.Context) error {
+	tick := time.NewTicker(lostStep)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.watch.Ready():
+			return nil
+		case <-tick.C:
+			if s.watch.Status().State == watcher.SourceLost {
+				return s.certain()
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// lostStep is how often that is looked at.
+const lostStep = 50 * time.Millisecond
 
 // ready waits for the end of the first reconcile.
 func (s *source) ready(ctx context.Context) error {

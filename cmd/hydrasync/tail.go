@@ -146,13 +146,9 @@ const (
 
 // entries prints entries from the wanted one on, and with -f for ever.
 func (t *tailConf) entries(ctx context.Context, a *app, w *web) error {
-	since := uint64(max(t.since, 0))
-	if t.since < 0 {
-		head, err := w.head(ctx)
-		if err != nil {
-			return err
-		}
-		since = max(head.Floor, head.Seq-min(head.Seq, uint64(t.lines)))
+	since, err := t.begin(ctx, a, w)
+	if err != nil {
+		return err
 	}
 	for {
 		err := t.read(ctx, a, w, &since)
@@ -165,6 +161,22 @@ func (t *tailConf) entries(ctx context.Context, a *app, w *web) error {
 			return nil
 		}
 	}
+}
+
+// begin is the entry after which to begin.
+func (t *tailConf) begin(ctx context.Context, a *app, w *web) (uint64, error) {
+	head, err := w.head(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if t.since < 0 {
+		return max(head.Floor, head.Seq-min(head.Seq, uint64(t.lines))), nil
+	}
+	if since := uint64(t.since); since >= head.Floor {
+		return since, nil
+	}
+	fmt.Fprintf(a.err, "hydrasync: entries up to %d are not kept any more\n", head.Floor)
+	return head.Floor, nil
 }
 
 // read prints what one request answers, and moves since on.
