@@ -1,0 +1,61 @@
+package stream
+
+import (
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// enter and exit keep the list of cities.
+func (s *Server) enter(p *subscription) {
+	s.mu.Lock()
+	s.subs[p] = struct{}{}
+	s.mu.Unlock()
+	s.meter.joined.Add(1)
+}
+
+func (s *Server) exit(p *subscription) {
+	s.mu.Lock()
+	delete(s.subs, p)
+	s.mu.Unlock()
+}
+
+// City is a connected city, for status.
+type City struct {
+	Name     string // as it calls itself, escaped
+	Tree     string
+	Remote   string
+	SubDirs  []string // escaped
+	Since    time.Time
+	Mode     Mode
+	Told     journal.Position // what it was sent
+	Acked    journal.Position // what it has confirmed to be on its disk
+	Behind   uint64           // entries between Acked and the head; 0 if it has confirmed nothing yet
+	Confirms bool             // Acked is of this journal's epoch
+}
+
+// Cities lists who is connected.
+func (s *Server) Cities() []City {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]City, 0, len(s.subs))
+	for p := range s.subs {
+		list = append(list, p.status())
+	}
+	return list
+}
+
+func (p *subscription) status() City {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := City{Name: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(),
+		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked}
+	for _, d := range p.hello.SubDirs {
+		c.SubDirs = append(c.SubDirs, Display(d))
+	}
+	head := p.tree.Journal.Position()
+	if c.Confirms = c.Acked.Epoch == head.Epoch; c.Confirms && head.Seq > c.Acked.Seq {
+		c.Behind = uint64(head.Seq - c.Acked.Seq)
+	}
+	return c
+}
