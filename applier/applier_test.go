@@ -92,6 +92,16 @@ func TestASetOfStatesBecomesTheTree(t *testing.T) {
 		{"one of them leaves", func(c *capitol, id ids) {
 			c.edit(id["f2"], func(n *journal.Node) { n.Link = 0 })
 		}},
+		{"a directory, its child, and a file", func(c *capitol, id ids) {
+			id["p"] = c.dir(root, "p")
+			id["p/q"] = c.dir(id["p"], "q")
+			id["n"] = c.file(root, "n", "makes way")
+		}},
+		{"the child takes the name of the file, which goes with the directory", func(c *capitol, id ids) {
+			c.move(id["p/q"], root, "n")
+			c.remove(id["n"])
+			c.remove(id["p"])
+		}},
 		{"everything moves and half goes", func(c *capitol, id ids) {
 			c.move(id["big"], root, "big2")
 			c.remove(id["a/b"])
