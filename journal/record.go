@@ -41,8 +41,8 @@ func (t *tx) record(entries []Entry, pos Position) error {
 		if err := t.loadStep(&s); err != nil {
 			return err
 		}
-		if s.known && s.old.Seq > e.Seq || e.Change.Gone && (!s.known || s.old.Gone) {
-			continue
+		if s.known && s.old.Seq > e.Seq && e.Change.Node.ID > 0 || e.Change.Gone && (!s.known || s.old.Gone) {
+			continue // a stale row's Seq is of another history
 		}
 		s.row = recordedRow(&s, e)
 		steps, logged = append(steps, s), append(logged, e)
@@ -103,8 +103,8 @@ func (t *tx) logRecorded(steps []step, entries []*Entry) error {
 				return fmt.Errorf("%w: %d %q in directory %d", ErrOrphan, n.ID, n.Name, n.Parent)
 			}
 		}
-		if !t.logs() {
-			continue
+		if !t.logs() || steps[i].known && steps[i].old.Seq == steps[i].row.Seq {
+			continue // it was logged when it came
 		}
 		e := *entries[i]
 		e.Change.Node = *n
