@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -67,6 +68,13 @@ func mustBecomeEqual(t *testing.T, src, dst string, within time.Duration, p ...*
 		if time.Now().After(deadline) {
 			if len(differ) > 4000 {
 				differ = differ[:4000] + "…"
+			}
+			if keep := os.Getenv("HYDRASYNC_TRIAL_KEEP"); keep != "" {
+				for _, p := range p {
+					p.cmd.Process.Signal(syscall.SIGSTOP)
+				}
+				out, err := exec.Command("cp", "-a", filepath.Dir(src), keep).CombinedOutput()
+				t.Logf("kept in %s: %v %s", keep, err, out)
 			}
 			for _, p := range p {
 				t.Logf("%s printed:\n%s", p.name, p.tail())

@@ -149,6 +149,7 @@ type rig struct {
 	src, dst, state string
 	capitol, city   *process
 	proxy           *proxy
+	cityArgs        []string // more of them
 }
 
 func newRig(t *testing.T) *rig {
@@ -169,10 +170,10 @@ func (r *rig) start(t *testing.T) {
 	listen := freePort(t)
 	r.proxy = newProxy(t, listen)
 	r.capitol = start(t, "capitol", "--tree", "t="+r.src, "--listen", listen, "--state", r.state, "--log-format", "json")
-	r.city = start(t, "city", "--from", "ws://"+r.proxy.addr()+"/t", "--to", r.dst, "--log-format", "json")
+	r.city = start(t, append([]string{"city", "--from", "ws://" + r.proxy.addr() + "/t", "--to", r.dst, "--log-format", "json"}, r.cityArgs...)...)
 }
 
 func (r *rig) mustBecomeEqual(t *testing.T) {
 	t.Helper()
-	mustBecomeEqual(t, r.src, r.dst, 90*time.Second*slack, r.capitol, r.city)
+	mustBecomeEqual(t, r.src, r.dst, 30*time.Second*slack, r.capitol, r.city)
 }
