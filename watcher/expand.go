@@ -97,8 +97,13 @@ func (l *look) linkAll() error {
 		names := group[:0:0]
 		var link journal.NodeID
 		for _, s := range group {
-			if s.id == 0 || s.st.kind != journal.File || !s.there {
+			group := s.link
+			s.link = 0
+			if s.id == 0 || s.st.kind != journal.File || !s.there || s.putOff && s.node == nil {
 				continue
+			}
+			if group != 0 {
+				link = group
 			}
 			names = append(names, s)
 			if old := s.oldLink(); old != 0 && (link == 0 || old < link) {

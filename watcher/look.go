@@ -37,6 +37,7 @@ type sight struct {
 	link   journal.NodeID
 	read   *content
 	putOff bool // its bytes cannot be had now
+	waits  bool // ... and somebody will look again
 	late   bool // it is decided at the end of its walk
 }
 
@@ -119,6 +120,7 @@ func (k *looker) look(ctx context.Context, items []item) error {
 		l.placeAll,
 		l.linkAll,
 		l.readAll,
+		l.linkAll, // without the names that had to be put off
 		l.leaveAll,
 		l.appendAll,
 	} {

@@ -10,6 +10,7 @@ const (
 	firstProbe  = 250 * time.Microsecond // after "somebody writes", ask again so soon, then doubling
 	probeShare  = 4                      // ... up to this part of the quiet window
 	appendPause = 3 * time.Millisecond   // a growing log is read so often at most
+	blink       = 2 * time.Millisecond   // events of one burst of renames arrive within it
 	busyPause   = 50 * time.Millisecond  // a file that changes while it is read, per try
 )
 

@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"errors"
+	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 )
@@ -92,7 +93,7 @@ func (l *look) settle(s *sight) error {
 		displaced = !claimed
 	}
 	switch {
-	case displaced && (l.notYet(s) || l.atEnd(s)):
+	case displaced && (l.notYet(s, moved != nil) || l.atEnd(s)):
 		if moved != nil {
 			delete(l.wants, moved.Node.ID)
 		}
@@ -106,15 +107,28 @@ func (l *look) settle(s *sight) error {
 	return nil
 }
 
-// notYet puts off a name that shows another inode where the journal knows a
-// directory with something in it: for one quiet window that directory may turn up
-// elsewhere, and then nothing in it is deleted and made again.
-func (l *look) notYet(s *sight) bool {
-	if s.settled || s.row.Beneath.Nodes == 0 || l.patience.missed(&s.mark, l.now) {
+// notYet puts off a name that shows another inode than the journal knows, if
+// that costs a node its identity: what the name showed before may turn up
+// elsewhere in a moment. A directory with something in it gets a quiet window, because then
+// nothing in it is deleted and made again; a file that another known file
+// replaces gets a blink.
+func (l *look) notYet(s *sight, replaced bool) bool {
+	window := time.Duration(0)
+	switch {
+	case s.settled:
+	case s.row.Beneath.Nodes > 0:
+		window = l.patience.quiet
+		l.unclear = l.now.Add(2 * window)
+	case replaced:
+		window = blink
+	}
+	due := s.first.Add(window)
+	if !l.now.Before(due) {
 		return false
 	}
-	l.again = append(l.again, l.patience.absent(s.mark, l.now))
-	l.unclear = l.now.Add(2 * l.patience.quiet)
+	m := s.mark
+	m.due = due
+	l.again = append(l.again, m)
 	s.late = true
 	return true
 }

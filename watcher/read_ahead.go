@@ -42,6 +42,9 @@ func (l *look) readAll() error {
 	for _, s := range l.sights {
 		if first := lead[s.st.ident]; s.there && first != nil && first != s && s.read == nil && l.mustRead(s) {
 			s.read, s.putOff = first.read, first.putOff
+			if first.waits {
+				l.wait(s, l.patience.writing(s.mark, time.Now()))
+			}
 		}
 	}
 	return nil
@@ -84,7 +87,7 @@ func (l *look) explained(s *sight) bool {
 func (l *look) readLater(s *sight) {
 	job := &reading{path: s.path, st: s.st, row: s.node, whole: s.whole}
 	l.tasks = append(l.tasks, task{path: s.path, read: job, mark: s.mark})
-	s.read, s.putOff = nil, true
+	s.read, s.putOff, s.waits = nil, true, true
 }
 
 func (l *look) readSome(sights []*sight) error {
@@ -141,7 +144,7 @@ func (l *look) judge(s *sight, err error) {
 }
 
 func (l *look) wait(s *sight, m mark) {
-	s.read, s.putOff = nil, true
+	s.read, s.putOff, s.waits = nil, true, true
 	l.again = append(l.again, m)
 }
 

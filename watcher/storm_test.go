@@ -18,7 +18,8 @@ import (
 // change that is not possible just now is none.
 type storm struct {
 	*rand.Rand
-	root string
+	root  string
+	links bool
 }
 
 func (s *storm) dir() string {
@@ -70,6 +71,9 @@ func (s *storm) step() {
 	case 14:
 		os.RemoveAll(s.any())
 	case 15:
+		if !s.links {
+			return
+		}
 		os.Link(s.file(), s.file())
 	case 16:
 		os.Symlink(s.any(), s.file())
@@ -84,13 +88,14 @@ func (s *storm) step() {
 	}
 }
 
-// The storm runs while the watcher hears it, and in pauses of it; whatever
-// was missed, in the end the journal equals the disk.
+// The storm runs while the watcher hears it, and in pauses of it; in the end
+// the journal equals the disk. With hard links it may take a reconcile: a write
+// through a link that came and went between two looks makes no other event.
 func TestStorm(t *testing.T) {
 	for i := range stormRuns() {
 		seed := stormSeed(i)
 		t.Run(fmt.Sprint("seed-", seed), func(t *testing.T) {
-			s := &storm{Rand: rand.New(rand.NewPCG(seed, 0))}
+			s := &storm{Rand: rand.New(rand.NewPCG(seed, 0)), links: seed%2 == 0}
 			r := newRig(t)
 			s.root = r.root
 			mustNot(t, os.WriteFile(r.path("stays"), nil, 0o644))
@@ -111,13 +116,20 @@ func TestStorm(t *testing.T) {
 					}
 					r.start()
 				case 1:
-					r.settle()
+					s.settle(r)
 				}
 			}
-			r.settle()
+			s.settle(r)
 			r.probe()
 		})
 	}
+}
+
+func (s *storm) settle(r *rig) {
+	if s.links {
+		mustNot(r.t, r.w.Reconcile(context.Background()))
+	}
+	r.settle()
 }
 
 // probe writes a file into every directory: each has to be heard.
