@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
@@ -116,11 +115,12 @@ func (a *app) logger() zerolog.Logger {
 	return zerolog.New(to).Level(level).With().Timestamp().Logger()
 }
 
-// say prints a line for a person, and nothing elsewhere.
-func (a *app) say(format string, args ...any) {
+// say prints a line for a person, if one watches; else it is the log's.
+func (a *app) say(format string, args ...any) (said bool) {
 	if a.people() {
-		fmt.Fprintln(a.err, strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+		fmt.Fprintf(a.err, format+"\n", args...)
 	}
+	return a.people()
 }
 
 func jsonFlag(c *cobra.Command, into *bool) {

@@ -113,7 +113,7 @@ func cityName(to string) string {
 func (c *city) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.runClient(ctx) })
-	g.Go(func() error { return c.disk.Run(ctx, c.follow) })
+	g.Go(func() error { return c.runDisk(ctx) })
 	g.Go(func() error { return c.admin().serve(ctx, c.stateFolder()) })
 	return g.Wait()
 }
@@ -131,6 +131,15 @@ func (c *city) runClient(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// runDisk begins with a check of the whole replica, and what it repairs comes
+// from the capitol: so it waits for the first connection.
+func (c *city) runDisk(ctx context.Context) error {
+	if _, err := c.sight.until(ctx, func(n *situation) bool { return n.Mode != 0 }); err != nil {
+		return nil
+	}
+	return c.disk.Run(ctx, c.follow)
 }
 
 // inStep says that both ends are proven equal, and that the capitol's is whole.

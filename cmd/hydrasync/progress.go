@@ -80,8 +80,10 @@ func (n *narrator) tellLink(now *situation) {
 	if waiting && !n.told.waiting {
 		n.clear()
 		n.told.inStep = false
-		n.a.say("waiting for the capitol at %s: %v", stream.Display(n.c.conf.From), now.Link.Err)
-		n.c.log.Warn().Err(now.Link.Err).Str("from", stream.Display(n.c.conf.From)).Msg("waiting for the capitol")
+		from := stream.Display(n.c.conf.From)
+		if !n.a.say("waiting for the capitol at %s: %v", from, now.Link.Err) {
+			n.c.log.Warn().Err(now.Link.Err).Str("from", from).Msg("waiting for the capitol")
+		}
 	}
 	n.told.waiting = waiting || n.told.waiting && now.Link.Phase != stream.Connected
 }
@@ -99,8 +101,9 @@ func (n *narrator) tellTrouble(ctx context.Context) {
 	state, why := st.State, n.c.why(&st)
 	n.clear()
 	n.told.inStep = false
-	n.a.say("%s: %s", state, why)
-	n.c.log.Error().Str("state", state).Str("why", why).Msg("the destination refuses")
+	if !n.a.say("%s: %s", state, why) {
+		n.c.log.Error().Str("state", state).Str("why", why).Msg("the destination refuses")
+	}
 }
 
 func (n *narrator) tellInStep(ctx context.Context, now *situation) {
