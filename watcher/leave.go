@@ -16,7 +16,7 @@ func (l *look) leaveAll() error {
 		}
 		switch {
 		case s.there && s.node == nil && s.putOff: // what took the name cannot be appended yet
-		case s.there, s.settled, l.missed(&s.mark):
+		case s.there, s.settled && l.patience.missed(&s.mark, l.now), l.missed(&s.mark):
 			if err := l.leave(s); err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ import (
 type item struct {
 	mark
 	found   *content // read ahead by a walk
-	settled bool     // absent, and a whole walk ended without its node turning up
+	settled bool     // a whole walk ended without what it showed turning up elsewhere
 	listed  bool     // a directory whose listing is a walk's business
 	glance  bool     // only to learn where a node was; an absence here is no news
 	job     *job     // the walk that found it; nil: an event

@@ -18,7 +18,7 @@ type task struct {
 	node   journal.NodeID // the directory's; zero: ask the journal
 	fresh  bool           // nothing in it is known to the journal
 	scope  scope          // listing: this directory alone
-	gone   bool           // only its absences, now that the walk is through
+	since  time.Time      // only its absences, met then, now that the walk is through
 	read   *reading
 	mark   mark           // of the file to read
 	late   []item         // only to be handed over
@@ -57,13 +57,13 @@ func (s *session) walkOne(ctx context.Context, t task) error {
 	}
 	f := os.NewFile(uintptr(w.fd), t.path)
 	defer f.Close()
-	if !w.gone {
+	if w.since.IsZero() {
 		w.hear(ctx)
 	}
 	if err := w.loadRows(ctx); err != nil {
 		return err
 	}
-	if w.gone {
+	if !w.since.IsZero() {
 		return w.absences(ctx)
 	}
 	return w.compare(ctx, f)
@@ -163,7 +163,7 @@ func (w *walker) finish() error {
 	w.problems.clearListing(w.path)
 	for name, row := range w.rows {
 		if !w.rules().ignored(join(w.path, name), row.Node.Kind == journal.Dir) {
-			w.job.absent(task{path: w.path, node: w.node, scope: listing, gone: true, job: w.job})
+			w.job.absent(task{path: w.path, node: w.node, scope: listing, since: time.Now(), job: w.job})
 			return nil
 		}
 	}
@@ -173,7 +173,9 @@ func (w *walker) finish() error {
 func (w *walker) absences(ctx context.Context) error {
 	for name := range w.rows {
 		if _, err := statAt(w.fd, name); missing(err) {
-			w.out = append(w.out, w.item(name, true))
+			it := w.item(name)
+			it.settled, it.first = true, w.since
+			w.out = append(w.out, it)
 		}
 		if len(w.out) >= walkChunk {
 			if err := w.pass(ctx); err != nil {
@@ -184,9 +186,9 @@ func (w *walker) absences(ctx context.Context) error {
 	return w.pass(ctx)
 }
 
-func (w *walker) item(name string, settled bool) item {
+func (w *walker) item(name string) item {
 	now := time.Now()
-	return item{mark: mark{path: join(w.path, name), first: now, last: now}, settled: settled, job: w.job}
+	return item{mark: mark{path: join(w.path, name), first: now, last: now}, job: w.job}
 }
 
 // name compares one name.
@@ -217,7 +219,7 @@ func (w *walker) name(ctx context.Context, name string) error {
 		return nil
 	}
 	if row == nil || !unchanged(row, &st) {
-		w.out = append(w.out, w.item(name, false))
+		w.out = append(w.out, w.item(name))
 	}
 	return nil
 }
@@ -226,7 +228,7 @@ func (w *walker) name(ctx context.Context, name string) error {
 // is certain. If it may have come from elsewhere, the look decides and sends a walk.
 func (w *walker) dir(ctx context.Context, name string, row *journal.Stored, st *stat) error {
 	sub := task{path: join(w.path, name), scope: subtree, job: w.job}
-	it := w.item(name, false)
+	it := w.item(name)
 	it.listed = true
 	switch {
 	case st.dev != w.root.id.dev:
@@ -267,7 +269,7 @@ func (w *walker) file(ctx context.Context, name string, row *journal.Stored, st 
 	if row != nil && unchanged(row, st) && (st.nlink > 1) == (row.Node.Link != 0) {
 		return nil
 	}
-	it := w.item(name, false)
+	it := w.item(name)
 	if row == nil && st.size >= stateFrom && !(w.job.first && w.virgin) && w.mayHaveMoved(ctx, st) {
 		w.out = append(w.out, it)
 		return nil
