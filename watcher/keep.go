@@ -27,6 +27,7 @@ type keeper struct {
 	next      time.Time // the next reconcile by the clock
 	nextPoll  time.Time
 	polls     *job
+	polling   bool // that was noted
 	overflows int
 	overflown time.Time // the last one
 	uncertain time.Time // since when changes may have been missed; zero: they were not
@@ -126,9 +127,9 @@ func (k *keeper) reconciled(ctx context.Context) {
 		w <- nil
 	}
 	k.waiters = nil
+	k.noteUnwatched(ctx)
 	if first {
 		k.settleReady()
-		k.noteUnwatched(ctx)
 	}
 	if k.again || len(k.queued) > 0 {
 		k.startReconcile()
@@ -152,17 +153,29 @@ func (k *keeper) settleReady() {
 	}
 }
 
+// noteUnwatched notes once that directories have to be polled, and once that
+// none has to be any more.
 func (k *keeper) noteUnwatched(ctx context.Context) {
-	if n := k.unwatched.size(); n > 0 {
-		_, why := k.unwatched.list(1)
-		k.note(ctx, journal.Unwatched, time.Now(), "%d directories are polled: %s", n, why)
+	n := k.unwatched.size()
+	if n > 0 == k.polling {
+		return
 	}
+	k.polling = n > 0
+	if !k.polling {
+		k.note(ctx, journal.Reconciled, time.Time{}, "every directory is watched again")
+		return
+	}
+	_, why := k.unwatched.list(1)
+	k.note(ctx, journal.Unwatched, time.Now(), "%d directories are polled: %s", n, why)
 }
 
 func (k *keeper) duties(ctx context.Context, now time.Time) {
 	k.bodies.release(now)
 	if k.running == nil && !now.Before(k.next) {
 		k.startReconcile()
+	}
+	if k.running == nil {
+		k.noteUnwatched(ctx)
 	}
 	k.poll(now)
 }
