@@ -19,6 +19,7 @@ func TestSessions(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 			e.Setenv("HYDRASYNC_TOKEN", "")
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each process under -race sleeps a second before it ends
 			e.Setenv("TMPDIR", filepath.Join(e.WorkDir, ".tmp"))
 			return os.MkdirAll(filepath.Join(e.WorkDir, ".tmp"), 0o700)
 		},
