@@ -119,10 +119,10 @@ func (k *keeper) reconciled(ctx context.Context) {
 	took, first := now.Sub(k.running.began), k.running.first
 	k.running = nil
 	k.next = now.Add(k.cfg.Reconcile)
-	k.facts.set(func(s *Status) { s.State, s.LastReconcile, s.ReconcileTook = Live, now, took })
 	if k.root.check() == nil && !k.uncertain.IsZero() && !k.again {
 		k.ended(ctx)
 	}
+	k.facts.set(func(s *Status) { s.State, s.LastReconcile, s.ReconcileTook = Live, now, took })
 	for _, w := range k.waiters {
 		w <- nil
 	}
