@@ -53,7 +53,8 @@ func (p *subscription) answer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: st.Position, Nodes: st.Nodes, Bytes: st.Bytes, Heartbeat: p.every}
+	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: st.Position, Nodes: st.Nodes, Bytes: st.Bytes, Heartbeat: p.every, Waits: p.mustWait()}
+	p.setWaits(m.Waits)
 	if p.packs {
 		m.Features = []string{featureZstd}
 	}
@@ -62,7 +63,7 @@ func (p *subscription) answer(ctx context.Context) error {
 		return err
 	}
 	p.srv.cfg.Log.Info().Str("tree", Display(p.tree.Name)).Str("city", Display(p.hello.City)).
-		Stringer("mode", mode).Str("reason", reason).Msg("city joined")
+		Stringer("mode", mode).Str("reason", reason).Bool("waits", m.Waits).Msg("city joined")
 	return p.conn.write(message)
 }
 

@@ -32,6 +32,7 @@ type City struct {
 	Acked    journal.Position // what it has confirmed to be on its disk
 	Behind   uint64           // entries between Acked and the head; 0 if it has confirmed nothing yet
 	Confirms bool             // Acked is of this journal's epoch
+	Waits    bool             // its comparison begins once the tree was walked
 }
 
 // Cities lists who is connected.
@@ -49,7 +50,7 @@ func (p *subscription) status() City {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := City{Name: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(),
-		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked}
+		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked, Waits: p.waits}
 	for _, d := range p.hello.SubDirs {
 		c.SubDirs = append(c.SubDirs, Display(d))
 	}

@@ -61,7 +61,7 @@ func someHello() Hello {
 
 func someWelcome() Welcome {
 	return Welcome{Version: 1, Mode: CatchUp, Reason: "12 behind", Position: somePosition(), Nodes: 5, Bytes: 1 << 40,
-		Features: []string{"zstd"}, Heartbeat: time.Second}
+		Features: []string{"zstd"}, Heartbeat: time.Second, Waits: true}
 }
 
 // frames is every frame once, with what it decodes to.

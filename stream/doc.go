@@ -72,7 +72,7 @@
 // # Frames of a capitol
 //
 //	16 welcome  1 version, 2 mode (1 resume, 2 catch-up, 3 full), 3 reason, 4 position pos,
-//	            5 nodes, 6 bytes, 7 features [bytes], 8 heartbeat ms
+//	            5 nodes, 6 bytes, 7 features [bytes], 8 heartbeat ms, 9 waits bool
 //	17 batch    1 entries [entry], 2 bodies [{1 node, 2 offset, 3 bytes}], 3 position pos,
 //	            4 full bool, 5 full done bool
 //	18 content  1 request, 2 offset, 3 last bool, 4 bytes
@@ -107,6 +107,9 @@
 // is for a city without position, of another epoch, behind what the capitol
 // keeps, with another digest at that seq or ahead of the capitol (one of both
 // was rolled back), or that asks to compare; the reason says which. A city that changes its sub_dirs has to ask.
+//
+// While a capitol walks its tree for the first time, its journal names a part of it. A full
+// comparison by a city with has_content begins after that; the welcome then says waits. Others begin at once.
 //
 // # Order
 //
@@ -153,7 +156,7 @@
 // A beat with a scope digest is the proof of "in step": the city, when it has
 // applied exactly that position, adds up its own nodes and compares. Equal: in
 // step. Different: it connects again with compare. Without scope digest it
-// claims nothing. One is sent as soon as the capitol has nothing more to tell,
+// claims nothing, and before the first walk has ended it cannot. One is sent as soon as the capitol has nothing more to tell,
 // and soon after each batch. When only entries outside the city's sub_dirs were
 // made, an empty batch brings the position before it. A pulse tells what is on the city's disk; one for
 // an entry that was never sent ends the connection.

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -14,6 +13,11 @@ import (
 func (p *subscription) feed(ctx context.Context) error {
 	f := feeder{subscription: p, due: time.Now().Add(p.every)}
 	if p.mode == Full {
+		if p.mustWait() {
+			if err := f.untilCertain(ctx); err != nil {
+				return err
+			}
+		}
 		if err := f.full(ctx); err != nil {
 			return err
 		}
@@ -81,7 +85,7 @@ func (f *feeder) rest(ctx context.Context) error {
 		switch due := !time.Now().Before(f.due); {
 		case behind && !due:
 			return nil
-		case due || !f.proven:
+		case due || !f.proven && f.tree.certain():
 			if err := f.beat(ctx); err != nil {
 				return err
 			}
@@ -89,23 +93,17 @@ func (f *feeder) rest(ctx context.Context) error {
 				return nil
 			}
 		}
-		until, cancel := context.WithDeadline(ctx, f.due)
-		err := f.tree.Journal.Wait(until, f.at.Seq)
-		cancel()
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !errors.Is(err, context.DeadlineExceeded):
+		if err := f.pause(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// beat proves "in step", if the head has not moved meanwhile. Entries outside
-// the city's scope moved the position in silence: the city hears of it now.
+// beat proves "in step", if the head has not moved meanwhile and the tree is
+// certain. Entries outside the city's scope moved the position in silence: the
+// city hears of it now.
 func (f *feeder) beat(ctx context.Context) error {
+	certain := f.tree.certain() // asked first: what is added up later tells no less
 	scope, pos, err := f.share.digest(ctx)
 	if err != nil {
 		return err
@@ -121,7 +119,7 @@ func (f *feeder) beat(ctx context.Context) error {
 		f.tell(f.at)
 	}
 	b := Beat{Position: f.at}
-	if pos == f.at {
+	if certain && pos == f.at {
 		b.Scope, f.proven = scope, true
 	}
 	return f.live(ctx, b)
@@ -161,6 +159,9 @@ func (f *feeder) full(ctx context.Context) error {
 		chunk, err := cursor.Next(ctx, chunkEntries)
 		if err != nil {
 			return err
+		}
+		if chunk.Done && chunk.Position.Epoch.IsZero() {
+			return journal.ErrOtherEpoch // a relay that has begun a comparison of its own
 		}
 		err = fill.parts(ctx, chunk, func(m *sealed) error {
 			if err := f.room(ctx); err != nil {

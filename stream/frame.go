@@ -73,6 +73,7 @@ type Welcome struct {
 	Bytes     int64            // of content in the tree, for a progress bar
 	Features  []string         // those of the city's that are in use
 	Heartbeat time.Duration    // how often the capitol will show that it lives
+	Waits     bool             // the comparison begins once the capitol has walked its tree
 }
 
 // Inline is content that travels with its entry: Bytes stand at Offset and

@@ -32,6 +32,7 @@ type wireWelcome struct {
 	Bytes     int64        `cbor:"6,keyasint,omitempty"`
 	Features  []bstr       `cbor:"7,keyasint,omitempty"`
 	Heartbeat int64        `cbor:"8,keyasint,omitempty"` // ms
+	Waits     bool         `cbor:"9,keyasint,omitempty"`
 }
 
 func toHello(h Hello) wireHello {
@@ -92,7 +93,7 @@ func checkSubDirs(dirs []string) error {
 func toWelcome(m Welcome) wireWelcome {
 	return wireWelcome{Version: m.Version, Mode: uint8(m.Mode), Reason: bstr(clip(m.Reason, MaxText)),
 		Position: toPosition(m.Position), Nodes: m.Nodes, Bytes: m.Bytes, Features: toBytes(m.Features),
-		Heartbeat: m.Heartbeat.Milliseconds()}
+		Heartbeat: m.Heartbeat.Milliseconds(), Waits: m.Waits}
 }
 
 func (c *codec) decodeWelcome(payload []byte) (Welcome, error) {
@@ -109,7 +110,7 @@ func (c *codec) decodeWelcome(payload []byte) (Welcome, error) {
 		return Welcome{}, broken("welcome")
 	}
 	m := Welcome{Version: w.Version, Mode: Mode(w.Mode), Reason: string(w.Reason), Position: position, Nodes: w.Nodes,
-		Bytes: w.Bytes, Heartbeat: time.Duration(w.Heartbeat) * time.Millisecond}
+		Bytes: w.Bytes, Heartbeat: time.Duration(w.Heartbeat) * time.Millisecond, Waits: w.Waits}
 	m.Features, err = fromBytes(w.Features, MaxFeatures, MaxFeature)
 	return m, err
 }

@@ -254,6 +254,7 @@ func (m *city) Begin(_ context.Context, w stream.Welcome) error {
 	if w.Mode == stream.Full {
 		m.pos, m.full = journal.Position{}, map[journal.NodeID]journal.Node{}
 	}
+	m.wake()
 	return nil
 }
 

@@ -41,6 +41,7 @@ type treeLine struct {
 	Digest string `json:"digest"`
 	Paths  int64  `json:"paths"`
 	Bytes  int64  `json:"bytes"`
+	Ready  bool   `json:"ready"` // false: the first walk goes on, and all of this is of a part
 }
 
 func (s *Server) listTrees(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +54,7 @@ func (s *Server) listTrees(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		lines = append(lines, treeLine{Name: Display(t.Name), Epoch: st.Position.Epoch.String(), Seq: uint64(st.Position.Seq),
-			Floor: uint64(st.Floor), Digest: st.Position.Digest.String(), Paths: st.Nodes, Bytes: st.Bytes})
+			Floor: uint64(st.Floor), Digest: st.Position.Digest.String(), Paths: st.Nodes, Bytes: st.Bytes, Ready: t.certain()})
 	}
 	slices.SortFunc(lines, func(a, b treeLine) int { return strings.Compare(a.Name, b.Name) })
 	reply(w, http.StatusOK, lines)

@@ -49,6 +49,9 @@ func (c *Client) connect(ctx context.Context, s Subscriber, compare bool) (healt
 		return false, err
 	}
 	cn.arm(3 * w.Heartbeat)
+	if w.Waits {
+		c.cfg.Log.Info().Str("tree", Display(c.tree)).Msg("the capitol walks its tree first, then the trees are compared")
+	}
 	c.report(State{Phase: Connected, Welcome: w})
 	ss := &session{client: c, conn: cn, welcome: w, every: w.Heartbeat, queue: newQueue(c.cfg.Window), asks: newAsks()}
 	if w.Mode != Full {

@@ -87,6 +87,7 @@ type subscription struct {
 	mode   Mode
 	told   journal.Position // the last that the city was told
 	acked  journal.Position // the last that the city has confirmed
+	waits  bool             // the comparison has not begun: the tree is not certain
 }
 
 func newSubscription(s *Server, t *tree, c *conn) *subscription {
