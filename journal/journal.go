@@ -128,11 +128,11 @@ func (j *Journal) Close() error {
 	j.closed = true
 	close(j.moved)
 	j.mu.Unlock()
-	var errs []error
+	// The readers go first: the last connection to close takes the WAL away.
+	errs := []error{j.readers.Close()}
 	if j.writer != nil {
 		errs = append(errs, j.writer.stop())
 	}
-	errs = append(errs, j.readers.Close())
 	if j.lock != nil {
 		errs = append(errs, j.lock.release())
 	}

@@ -10,7 +10,8 @@ import (
 const (
 	maxBody    = 64 << 10         // files up to this size are kept after they were hashed
 	maxBodies  = 4 << 20          // all of them together
-	bodiesIdle = 30 * time.Second // released when nobody asked or added for so long
+	bodyCost   = 256              // what keeping one takes besides its bytes, about
+	bodiesIdle = 3 * time.Second  // released when nobody asked or added for so long
 )
 
 // bodies are the bytes of small files that were hashed a moment ago, by digest,
@@ -36,14 +37,14 @@ func (b *bodies) put(d journal.Digest, body []byte) {
 	if _, ok := b.by[d]; ok {
 		return
 	}
-	for b.bytes+len(body) > maxBodies {
-		b.bytes -= len(b.by[b.order[0]])
+	for b.bytes+len(body)+bodyCost > maxBodies {
+		b.bytes -= len(b.by[b.order[0]]) + bodyCost
 		delete(b.by, b.order[0])
 		b.order = b.order[1:]
 	}
 	b.by[d] = body
 	b.order = append(b.order, d)
-	b.bytes += len(body)
+	b.bytes += len(body) + bodyCost
 }
 
 func (b *bodies) get(d journal.Digest) ([]byte, bool) {

@@ -115,6 +115,7 @@ func (c *city) run(ctx context.Context) error {
 	g.Go(func() error { return c.runClient(ctx) })
 	g.Go(func() error { return c.runDisk(ctx) })
 	g.Go(func() error { return c.admin().serve(ctx, c.stateFolder()) })
+	g.Go(func() error { return calm(ctx, c.disk.Journal()) })
 	return g.Wait()
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"runtime/debug"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -26,7 +25,6 @@ type told struct {
 	waiting bool
 	trouble string
 	inStep  bool
-	freed   bool
 }
 
 // barStep is how often a bar moves at most: seldom enough to cost nothing.
@@ -67,7 +65,6 @@ func (n *narrator) tell(ctx context.Context, now *situation) {
 		n.told.inStep = true
 		n.clear()
 		n.tellInStep(ctx, now)
-		n.free()
 	case n.c.inStep(now):
 	case now.Link.Phase == stream.Connected && !n.told.inStep:
 		n.move(ctx, now)
@@ -146,13 +143,5 @@ func (n *narrator) clear() {
 	if n.bar != nil {
 		_ = n.bar.Clear()
 		n.bar = nil
-	}
-}
-
-// free gives memory back that only catching up needed.
-func (n *narrator) free() {
-	if !n.told.freed {
-		n.told.freed = true
-		debug.FreeOSMemory()
 	}
 }
