@@ -87,7 +87,7 @@ func (l *look) nothingNew(s *sight) bool {
 // times change with everything in it; they are kept when a walk comes by.
 func worthKeeping(s *sight, c *journal.Change) bool {
 	if c.Node.Kind == journal.Dir {
-		return s.job != nil || s.node.Seen.Ino != c.Seen.Ino || s.node.Seen.BTime != c.Seen.BTime
+		return s.job != nil || c.Seen.CTime.IsZero() || s.node.Seen.Ino != c.Seen.Ino || s.node.Seen.BTime != c.Seen.BTime
 	}
 	return true
 }
@@ -109,17 +109,30 @@ func (l *look) changeOf(s *sight) (*journal.Change, error) {
 			return nil, err
 		}
 	}
-	switch n.Xattrs, err = l.xattrs(s); {
-	case err == nil:
-	case missing(err) && s.st.kind == journal.Dir: // what is beneath it needs it all the same
-		l.stir = append(l.stir, s.path)
-	case !missing(err) && s.node != nil:
-		n.Xattrs = s.node.Node.Xattrs
-		l.problems.add(s.path, "read attributes of", err)
-	default:
+	n.Xattrs, err = l.xattrs(s)
+	if err != nil && !l.withoutXattrs(s, &n, &seen, err) {
 		return nil, err
 	}
 	return &journal.Change{Node: n, Seen: seen}, nil
+}
+
+// withoutXattrs says whether a node can be appended although its attributes
+// could not be read: a known one keeps those it had, and what is beneath a
+// directory needs it all the same. The forgotten ctime makes the next look read them.
+func (l *look) withoutXattrs(s *sight, n *journal.Node, seen *journal.Seen, err error) bool {
+	switch {
+	case missing(err) && s.st.kind == journal.Dir:
+		l.stir = append(l.stir, s.path)
+	case !missing(err) && s.node != nil:
+		l.problems.add(s.path, "read attributes of", err)
+	default:
+		return false
+	}
+	if s.node != nil {
+		n.Xattrs = s.node.Node.Xattrs
+	}
+	seen.CTime = journal.Time{}
+	return true
 }
 
 // body fills in the content: the bytes that were read, or those that the row

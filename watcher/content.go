@@ -95,7 +95,25 @@ func (r *reader) read(ctx context.Context, job reading) (*content, error) {
 	if !c.idle && !job.ripe && !c.grown {
 		return nil, waitFor(who)
 	}
+	if who == someWriters && !c.grown {
+		if err := r.agree(ctx, fd, c); err != nil {
+			return nil, err
+		}
+	}
 	return c, settle(fd, c)
+}
+
+// agree reads once more: while a write is under way its bytes come one page
+// after the other, and the times have moved before the first of them.
+func (r *reader) agree(ctx context.Context, fd int, c *content) error {
+	h, at := sha256.New(), int64(0)
+	if err := r.feed(ctx, fd, h, &content{size: maxBody + 1}, &at, c.size); err != nil {
+		return err
+	}
+	if journal.Digest(h.Sum(nil)) != c.digest {
+		return errChanged
+	}
+	return nil
 }
 
 func waitFor(who writers) error {

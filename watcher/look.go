@@ -86,7 +86,7 @@ func (d *openDir) close() {
 	}
 }
 
-// at returns a descriptor of a directory, good until the next call.
+// dirfd returns a descriptor of a directory, good until the next call.
 func (l *look) dirfd(path string) (int, error) {
 	if l.open.ok && l.open.path == path {
 		return l.open.fd, nil
@@ -97,13 +97,18 @@ func (l *look) dirfd(path string) (int, error) {
 		return -1, err
 	}
 	l.open = openDir{path, fd, true}
-	if _, known := l.inodes[path]; !known {
-		st, err := statAt(fd, "")
-		if err != nil {
-			return -1, err
-		}
-		l.inodes[path] = inode{st.ino, st.btime}
+	if _, known := l.inodes[path]; known {
+		return fd, nil
 	}
+	st, err := statAt(fd, "")
+	if err == nil && st.dev != l.root.id.dev {
+		err = errOtherDevice // what is missing here is not gone
+	}
+	if err != nil {
+		l.open.close()
+		return -1, err
+	}
+	l.inodes[path] = inode{st.ino, st.btime}
 	return fd, nil
 }
 
@@ -188,7 +193,7 @@ func (l *look) see(it item) *sight {
 
 func (l *look) seeParent(s *sight, err error) {
 	if !missing(err) {
-		l.problems.add(s.dir, "open", err)
+		l.problems.add(s.dir, "enter", err)
 		return
 	}
 	l.see(l.itemAt(s.dir, s.job))
