@@ -161,15 +161,6 @@ func (c city) follow(from *journal.Cursor, limit int) {
 	}
 }
 
-func (c city) digest() journal.Digest {
-	c.t.Helper()
-	d, _, err := c.j.ScopeDigest(ctx, nil)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return d
-}
-
 // full is a full comparison: what is not mentioned goes.
 func (c city) full(from *journal.Journal, limit int) {
 	c.t.Helper()

@@ -16,7 +16,6 @@ type proxy struct {
 
 	mu    sync.Mutex
 	conns []net.Conn
-	shut  bool
 }
 
 func newProxy(t *testing.T, to string) *proxy {
@@ -39,15 +38,9 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		p.mu.Lock()
-		shut := p.shut
-		p.mu.Unlock()
 		capitol, err := net.Dial("tcp", p.to)
-		if err != nil || shut {
+		if err != nil {
 			city.Close()
-			if err == nil {
-				capitol.Close()
-			}
 			continue
 		}
 		p.mu.Lock()
@@ -90,14 +83,4 @@ func (p *proxy) cut() {
 		c.Close()
 	}
 	p.conns = nil
-}
-
-// refuse lets nothing through until it is called with false.
-func (p *proxy) refuse(shut bool) {
-	p.mu.Lock()
-	p.shut = shut
-	p.mu.Unlock()
-	if shut {
-		p.cut()
-	}
 }
