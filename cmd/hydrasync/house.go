@@ -58,15 +58,9 @@ func (h *house) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// serve accepts nobody before every source was walked: what a city is told to
-// be in step with is then the whole tree, not the part that was found so far.
-// Who dials earlier waits in the kernel's queue.
+// serve begins before the sources are walked: an empty city is filled with
+// what was found so far. See [stream.Tree] for what waits.
 func (h *house) serve(ctx context.Context, srv *stream.Server, ln net.Listener, trees []stream.Tree) error {
-	for _, s := range h.sources {
-		if err := s.ready(ctx); err != nil {
-			return ln.Close()
-		}
-	}
 	h.announce(ln.Addr().String(), trees)
 	return srv.Serve(ctx, ln)
 }

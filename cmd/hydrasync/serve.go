@@ -65,6 +65,7 @@ func (s *source) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.admin().serve(ctx, s.folder) })
+	g.Go(func() error { return calm(ctx, s.journal) })
 	if err := g.Wait(); err != nil {
 		return fmt.Errorf("watch %s: %w", strconv.Quote(s.conf.Dir), err)
 	}
@@ -74,7 +75,7 @@ func (s *source) run(ctx context.Context) error {
 func (s *source) close() error { return s.journal.Close() }
 
 func (s *source) tree() stream.Tree {
-	return stream.Tree{Name: s.conf.Name, Journal: s.journal, Source: opener[watcher.Body](s.watch.Open)}
+	return stream.Tree{Name: s.conf.Name, Journal: s.journal, Source: opener[watcher.Body](s.watch.Open), Ready: s.watch.Ready()}
 }
 
 func (s *source) admin() *admin {
