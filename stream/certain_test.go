@@ -51,11 +51,7 @@ func TestACityThatHoldsSomethingIsNotComparedWithAPartOfATree(t *testing.T) {
 	if !m.client.State().Welcome.Waits {
 		t.Errorf("the welcome does not say that it waits: %+v", m.client.State())
 	}
-	for late := time.Now().Add(patience); !waits(); time.Sleep(time.Millisecond) {
-		if time.Now().After(late) {
-			t.Fatalf("nobody says that it waits: %+v", c.server.Cities())
-		}
-	}
+	c.await("that it says that somebody waits", waits)
 	// More than three times the heartbeat: who was silent would be gone by then.
 	for began := time.Now(); time.Since(began) < 800*time.Millisecond; {
 		c.write(fmt.Sprint("found", time.Since(began)), filled(1000, 2))
@@ -110,11 +106,7 @@ func TestACityThatWaitsForTheWalkCanLeave(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	for late := time.Now().Add(patience); len(c.server.Cities()) > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(late) {
-			t.Fatalf("still here: %+v", c.server.Cities())
-		}
-	}
+	c.await("that it has left", func() bool { return len(c.server.Cities()) == 0 })
 }
 
 func TestServeEndsWhileCitiesWaitForTheWalk(t *testing.T) {

@@ -11,7 +11,7 @@ func (s *Server) enter(p *subscription) {
 	s.mu.Lock()
 	s.subs[p] = struct{}{}
 	s.mu.Unlock()
-	s.meter.joined.Add(1)
+	s.meter.joined.Inc()
 }
 
 func (s *Server) exit(p *subscription) {

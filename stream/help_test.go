@@ -163,6 +163,16 @@ func (c *capitol) remove(path string) {
 	c.append(journal.Change{Node: journal.Node{ID: n.ID}, Gone: true})
 }
 
+// await waits for something that nobody announces.
+func (c *capitol) await(what string, ok func() bool) {
+	c.t.Helper()
+	for late := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			c.t.Fatalf("still waiting for %s: %+v", what, c.server.Cities())
+		}
+	}
+}
+
 type movedErr struct{}
 
 func (movedErr) Error() string { return "the disk has something else" }

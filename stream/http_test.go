@@ -360,9 +360,32 @@ func TestTreesAndMetrics(t *testing.T) {
 	if got := trees[0]; got.Name != "src" || got.Epoch != pos.Epoch.String() || got.Digest != pos.Digest.String() || got.Seq != 2 || got.Paths != 2 || got.Bytes != 5 {
 		t.Errorf("got %+v, position %v", got, pos)
 	}
-	if _, body, _ = ask(t, c, "/metrics"); !strings.Contains(body, `hydrasync_journal_seq{tree="src"} 2`) {
-		t.Errorf("metrics:\n%s", body)
+}
+
+func TestMetricsShowTreesAndCities(t *testing.T) {
+	c := newCapitol(t, func(cfg *stream.ServerConfig) { cfg.Trees[0].Ready = make(chan struct{}) })
+	c.write("f", []byte("hello"))
+	first, second := newCity(t, c.url), newCity(t, c.url) // of the same name
+	first.run()
+	second.run()
+	has := func(body string, lines ...string) {
+		t.Helper()
+		for _, line := range lines {
+			if !strings.Contains(body, "\n"+line+"\n") {
+				t.Errorf("no line %q in\n%s", line, body)
+			}
+		}
 	}
+	c.await("both", func() bool { return len(c.server.Cities()) == 2 })
+	_, body, _ := ask(t, c, "/metrics")
+	has(body, `hydrasync_journal_seq{tree="src"} 2`, `hydrasync_tree_paths{tree="src"} 2`, `hydrasync_tree_bytes{tree="src"} 5`,
+		`hydrasync_tree_ready{tree="src"} 0`, `hydrasync_cities{tree="src"} 2`, "hydrasync_cities_joined_total 2", "hydrasync_requests_refused_total 0")
+	c.await("both have it", func() bool {
+		cities := c.server.Cities()
+		return cities[0].Confirms && cities[1].Confirms && cities[0].Behind+cities[1].Behind == 0
+	})
+	_, body, _ = ask(t, c, "/metrics")
+	has(body, `hydrasync_city_behind_entries{city="test",tree="src"} 0`)
 }
 
 func TestServeEndsEverything(t *testing.T) {

@@ -3,42 +3,51 @@ package stream
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// meter counts what the server does.
+// meter counts what the server does, in a registry of its own: two servers in
+// one process do not disturb each other.
 type meter struct {
-	joined  atomic.Int64
-	refused atomic.Int64
-	batches atomic.Int64
-	content atomic.Int64
+	joined  prometheus.Counter
+	refused prometheus.Counter
+	batches prometheus.Counter
+	content prometheus.Counter
+	pages   http.Handler
+}
+
+// scrapes is how many callers of /metrics are answered at the same time.
+const scrapes = 4
+
+// newMeter also shows what gauges tells, and the figures of process and runtime.
+func newMeter(gauges prometheus.Collector) (*meter, error) {
+	m := &meter{
+		joined:  counter("cities_joined_total", "Subscriptions that were accepted."),
+		refused: counter("requests_refused_total", "Requests without the right token or host."),
+		batches: counter("batches_sent_total", "Batches sent to cities."),
+		content: counter("content_sent_bytes_total", "Bytes of content sent on request."),
+	}
+	own := prometheus.NewRegistry()
+	for _, c := range []prometheus.Collector{m.joined, m.refused, m.batches, m.content, gauges,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+		if err := own.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	m.pages = promhttp.HandlerFor(own, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: scrapes})
+	return m, nil
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "hydrasync", Name: name, Help: help})
 }
 
 // metrics is GET /metrics.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	line := func(name, kind, help, labels string, v int64) {
-		if help != "" {
-			fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
-		}
-		fmt.Fprintf(w, "%s%s %d\n", name, labels, v)
-	}
-	line("hydrasync_cities_joined_total", "counter", "Subscriptions that were accepted.", "", s.meter.joined.Load())
-	line("hydrasync_requests_refused_total", "counter", "Requests without the right token or host.", "", s.meter.refused.Load())
-	line("hydrasync_batches_sent_total", "counter", "Batches sent to cities.", "", s.meter.batches.Load())
-	line("hydrasync_content_sent_bytes_total", "counter", "Bytes of content sent on request.", "", s.meter.content.Load())
-	line("hydrasync_cities", "gauge", "Cities that are connected.", "", int64(len(s.Cities())))
-	names := make([]string, 0, len(s.trees))
-	for name := range s.trees {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	help := "Last sequence number of the tree's journal."
-	for _, name := range names {
-		labels := fmt.Sprintf("{tree=%q}", Display(name))
-		line("hydrasync_journal_seq", "gauge", help, labels, int64(s.trees[name].Journal.Position().Seq))
-		help = ""
-	}
+	w.Header().Set("Cache-Control", "no-store")
+	s.meter.pages.ServeHTTP(w, r)
 }

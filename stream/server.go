@@ -58,7 +58,7 @@ type Server struct {
 	guard guard
 	codec *codec
 	trees map[string]*tree
-	meter meter
+	meter *meter
 	// buffers are the websockets' write buffers: an idle connection has none.
 	buffers sync.Pool
 
@@ -92,6 +92,9 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, guard: newGuard(cfg.Token, cfg.Insecure), codec: c, trees: make(map[string]*tree),
 		subs: make(map[*subscription]struct{})}
+	if s.meter, err = newMeter(newGauges(s)); err != nil {
+		return nil, err
+	}
 	for _, t := range cfg.Trees {
 		if err := checkTree(t); err != nil {
 			return nil, err
@@ -134,7 +137,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) guarded(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status, text, hint := s.guard.check(r); status != 0 {
-			s.meter.refused.Add(1)
+			s.meter.refused.Inc()
 			if status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}

@@ -107,7 +107,7 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 			return err
 		}
 		done += n
-		p.srv.meter.content.Add(n)
+		p.srv.meter.content.Add(float64(n))
 	}
 	return nil
 }
