@@ -79,6 +79,9 @@ func (l *look) failed(s *sight, err error) {
 // nothingNew says that the row already tells what the sight shows.
 func (l *look) nothingNew(s *sight) bool {
 	old := s.node
+	if s.job == nil && fresh(&s.st, l.now) {
+		return false
+	}
 	return old != nil && s.read == nil && !s.whole && unchanged(old, &s.st) &&
 		old.Node.Parent == s.parent && old.Node.Name == s.name && old.Node.Link == s.link
 }
@@ -89,7 +92,9 @@ func worthKeeping(s *sight, c *journal.Change) bool {
 	if c.Node.Kind == journal.Dir {
 		return s.job != nil || c.Seen.CTime.IsZero() || s.node.Seen.Ino != c.Seen.Ino || s.node.Seen.BTime != c.Seen.BTime
 	}
-	return true
+	was, now := &s.node.Seen, &c.Seen
+	return was.Racy != now.Racy || was.CTime != now.CTime || was.MTime != now.MTime || was.Size != now.Size ||
+		was.Ino != now.Ino || was.BTime != now.BTime || was.Dev != now.Dev
 }
 
 // changeOf is the state of a sight; nil if it is not known well enough yet.
@@ -200,7 +205,7 @@ func (l *look) target(s *sight) (string, error) {
 
 // xattrs reads them, unless the ctime says that they are the row's.
 func (l *look) xattrs(s *sight) ([]journal.Xattr, error) {
-	if s.node != nil && s.node.Seen.Ino == s.st.ino && s.node.Seen.CTime == s.st.ctime && !s.node.Seen.Racy {
+	if s.node != nil && sameBytes(s.node, &s.st) && !(s.job == nil && fresh(&s.st, l.now)) {
 		return s.node.Node.Xattrs, nil
 	}
 	fd, err := l.dirfd(s.dir)

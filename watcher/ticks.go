@@ -51,6 +51,11 @@ func (t ticks) racy(st *stat, then time.Time) bool {
 	return tick > 0 && then.Sub(st.ctime.Std()) < tick
 }
 
+// fresh says that an event's path shows something so new that an equal
+// stat proves nothing: a file made, removed and made again within a tick can
+// have the same inode, size and times, whatever the file system.
+func fresh(st *stat, now time.Time) bool { return now.Sub(st.ctime.Std()) < 5*jiffies }
+
 func kernelAtLeast(major, minor int) bool {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
