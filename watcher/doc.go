@@ -32,12 +32,13 @@
 //   - Memory is bounded: the dirty set widens from names to directories to the
 //     whole tree, walks stream their findings.
 //
-// Limits: a file that somebody holds open and changes in place beyond max-wait is
-// appended when two readings agree, which may be in the middle of a slow
+// Limits. A file that somebody holds open and changes in place beyond max-wait
+// is appended when two readings agree, which may be in the middle of a slow
 // write; the rest follows. Two files exchanged in the instant in which their
 // directory moves may become new nodes, with content that every city has. A
-// write through a hard link that came and went between two looks, a write through mmap or through a hard link outside the tree makes no event and is found by the next
-// reconcile. Journal rows of one directory are read at once: a walk takes memory for
-// as many names as its largest directory has. Paths that a new ignore
-// rule covers get no more changes and stay in the journal as they are.
+// write through a hard link that came and went between two looks, through a hard
+// link outside the tree, or through mmap makes no event here and is found by the
+// next reconcile. A walk takes memory for as many names as the largest
+// directory has. Paths that a new ignore rule covers get no more changes and
+// stay in the journal as they are.
 package watcher
