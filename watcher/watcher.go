@@ -69,9 +69,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 	}
 	if why != nil {
 		w.lose(ctx, why)
-		why = w.await(ctx)
+		w.await(ctx)
 	}
-	for back := false; ctx.Err() == nil; back = true {
+	for back := why != nil; ctx.Err() == nil; back = true {
 		err := w.runSession(ctx, back)
 		switch {
 		case ctx.Err() != nil:
