@@ -87,6 +87,7 @@ func TestAnEmptyCityIsFilledDuringTheWalkButNotInStepBeforeItsEnd(t *testing.T) 
 	m := newCity(t, c.url)
 	m.run()
 	m.await("the first part", func() bool { return m.inlined == 1000 })
+	time.Sleep(800 * time.Millisecond) // heartbeats go by, of which none may claim anything
 	c.write("g", filled(1000, 2))
 	m.await("the second part", func() bool { return m.inlined == 2000 })
 	m.mu.Lock()
