@@ -55,7 +55,7 @@ func Open(cfg Config) (*Applier, error) {
 	}
 	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), partials: newPartials(f.staging), poke: make(chan struct{}, 1)}
 	a.trash = newTrash(f.trash, f.staging, cfg.Trash, cfg.TrashMax)
-	if err := errors.Join(f.clean(), a.unpark(context.Background())); err != nil {
+	if err := errors.Join(a.recover(context.Background()), f.clean(), a.unpark(context.Background())); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())
 	}
 	return a, nil
@@ -130,19 +130,22 @@ func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
 	return err
 }
 
-func (a *Applier) apply(ctx context.Context, s Set, f Fetcher, again bool) error {
+func (a *Applier) apply(ctx context.Context, s Set, f Fetcher, again bool) (err error) {
 	if err := a.folders.check(a.cfg.Root); err != nil {
+		return err
+	}
+	if err := a.recover(ctx); err != nil {
 		return err
 	}
 	r := newRound(ctx, a, s, f)
 	r.again = again
 	defer r.close()
-	steps := []func() error{r.plan, r.hold, r.stage, r.place, r.clear, r.seal, r.record}
+	steps := []func() error{r.plan, r.hold, r.stage, r.commit, r.place, r.clear, r.seal, r.record}
 	if a.cfg.DryRun {
 		steps = []func() error{r.plan, r.hold, r.count, r.record}
 	}
 	for _, step := range steps {
-		if err := step(); err != nil {
+		if err = step(); err != nil {
 			return err
 		}
 	}

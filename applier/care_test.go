@@ -130,7 +130,7 @@ func TestAHostileCapitolStaysInside(t *testing.T) {
 	mustApply(t, a, c.set(), c)
 	c.file(ln, "through", "x")             // a child of a link
 	c.dir(journal.Root, applier.StateName) // our own folder
-	c.file(1<<62, "far", "x")              // nobody's child
+	c.file(1<<62, "far", "x")              // nobody's child: nothing to wait for
 	x, y := c.dir(journal.Root, "x"), c.dir(journal.Root, "y")
 	c.move(x, y, "x")
 	c.move(y, x, "y") // a circle
@@ -138,8 +138,8 @@ func TestAHostileCapitolStaysInside(t *testing.T) {
 	if names := tree(canary); len(names) > 0 {
 		t.Errorf("escaped: %q", names)
 	}
-	if st, _ := a.Status(t.Context()); st.FailedAll != 5 {
-		t.Errorf("%d failed, want 5: %+v", st.FailedAll, st.Failed)
+	if st, _ := a.Status(t.Context()); st.FailedAll != 4 {
+		t.Errorf("%d failed, want 4: %+v", st.FailedAll, st.Failed)
 	}
 	if st, err := os.Stat(filepath.Join(dir, applier.StateName, "journal.db")); err != nil || st.Size() == 0 {
 		t.Errorf("our folder: %v", err)

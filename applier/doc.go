@@ -2,8 +2,8 @@
 // alone in touching that tree. It keeps the city's journal: a row is what the
 // disk holds, and is written only when the disk holds it for good.
 //
-//	Set (node states) ─▶ plan ─▶ stage ─▶ flush ─▶ place ─▶ clear ─▶ flush ─▶ journal.Record
-//	                     rows    staging/  fsync,   renames  trash    dirs     position
+//	Set (node states) ─▶ plan ─▶ stage ─▶ flush ─▶ commit ─▶ place ─▶ clear ─▶ flush ─▶ journal.Record
+//	                     rows    staging/  fsync,   intent    renames  trash    dirs     position
 //	                             digests   syncfs
 //
 // One algorithm applies any set of node states, live, catch-up or full
@@ -18,6 +18,9 @@
 //     appends excepted, which grow a file in order at its end.
 //   - Apply returns nil only when everything it recorded is flushed: bytes first, then
 //     names, then the journal. A crash at any call leaves work to be repeated, nothing lost.
+//   - A set whose connection breaks ends before its first rename or not at all. One that is
+//     killed between its first rename and its record is put in order by the next
+//     Open, from its intent: rows and disk agree before anything else happens.
 //   - What was not made by hydrasync is left alone. Where it stands in the way,
 //     and where somebody edited the replica, the version goes to the trash.
 //   - A path that cannot be made (permission, immutable, a name that this file
@@ -32,6 +35,7 @@
 //	    staging/            contents on their way; emptied by Open
 //	    parked/             nodes that made way and have no place yet
 //	    trash/TIME-SEQ/…    what was replaced or removed, by its path
+//	    intent              which names a set is about to change, while it does
 //	    hold.json           a mass delete that waits for a person
 //
 // The name ".hydrasync" at the root of a tree is never replicated.
@@ -42,6 +46,9 @@
 //     it, so nodes there are listed as failed.
 //   - Runs of zeros of 32 KiB and more become holes whether or not they were at
 //     the source, which the journal does not say.
+//   - The intent is not flushed. After a power failure between a set's renames and
+//     its record, verify repairs what is missing, but a new name that the capitol has
+//     removed since may stay, as one that hydrasync did not make.
 //   - Between the calls of one set, a directory that somebody moves out of DEST
 //     is still written to; it is opened anew for the next set.
 package applier

@@ -19,6 +19,7 @@ type folders struct {
 	staging *beneath.Dir
 	parked  *beneath.Dir
 	trash   *beneath.Dir
+	intent  *beneath.File
 	dev     uint64 // of the root, with ino: what it must stay
 	ino     uint64
 	scratch string // of a dry run: everything of ours is there
@@ -61,6 +62,9 @@ func (f *folders) openOwn(in *beneath.Dir, root string) (err error) {
 		if *into, err = ownFolder(f.state, name); err != nil {
 			return rootError(root, err)
 		}
+	}
+	if f.intent, err = openIntent(f.state); err != nil {
+		return rootError(root, err)
 	}
 	return nil
 }
@@ -107,6 +111,9 @@ func (f *folders) close() error {
 		if d != nil {
 			errs = append(errs, d.Close())
 		}
+	}
+	if f.intent != nil {
+		errs = append(errs, f.intent.Close())
 	}
 	errs = append(errs, f.root.Close())
 	if f.scratch != "" {

@@ -45,7 +45,7 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 		}
 		return false, err
 	}
-	t.staged = name
+	t.staged, t.made = name, inode.Ino
 	return true, nil
 }
 

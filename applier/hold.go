@@ -130,7 +130,7 @@ func (r *round) hold() error {
 // doomed counts the nodes that the set removes, with all beneath them.
 func (r *round) doomed() (n int64) {
 	for _, t := range r.tasks {
-		if t.gone && t.known && t.state != failed {
+		if t.gone && t.known && !t.within && t.state != failed {
 			n += 1 + t.old.Beneath.Nodes
 		}
 	}

@@ -105,6 +105,7 @@ func (r *round) stageDir(t *task) error {
 	if err != nil {
 		return err
 	}
+	t.made = st.Ino
 	t.seen.Lacks, err = dress(d.File(), r.lateMode(t), st)
 	return err
 }
@@ -116,6 +117,11 @@ func (r *round) stageLink(t *task) (err error) {
 		return err
 	}
 	t.staged = name
+	st, err := r.folders.staging.Stat(name)
+	if err != nil {
+		return err
+	}
+	t.made = st.Ino
 	t.seen.Lacks, err = dressLink(r.folders.staging, name, t.node)
 	return err
 }

@@ -62,14 +62,15 @@ func (r *round) park(id journal.NodeID) error {
 	return nil
 }
 
-// strand parks a failed task's node if it is no longer where its row says.
+// strand parks a failed task's node if it is no longer where its row says. What
+// cannot even be parked is taken for lost: it will be made anew.
 func (r *round) strand(t *task) error {
 	at, ok, err := r.places.of(t.id())
 	if err != nil || t.was != 0 || ok && at == (spot{t.old.Node.Parent, t.old.Node.Name}) {
 		return err
 	}
 	if ok {
-		if err := r.park(t.id()); err != nil {
+		if err := r.park(t.id()); err != nil && !pathOnly(err) {
 			return err
 		}
 	}

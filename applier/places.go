@@ -129,6 +129,22 @@ func (p *places) lookup(at spot, was journal.NodeID) (journal.Stored, error) {
 	return p.journal.Lookup(p.ctx, at.parent, at.name)
 }
 
+// alive says whether a directory is in the tree, or parked: rows beneath a removed
+// one stay for a while and mean nothing.
+func (p *places) alive(id journal.NodeID) (bool, error) {
+	for hops := 0; hops < maxDepth; hops++ {
+		at, ok, err := p.of(id)
+		if id == journal.Root || at.parent == journal.Parked && ok {
+			return true, nil
+		}
+		if err != nil || !ok {
+			return false, err
+		}
+		id = at.parent
+	}
+	return false, errTangled
+}
+
 // maxDepth bounds a climb to the root, against rows that form a circle. A path
 // of PATH_MAX bytes has half as many components.
 const maxDepth = 1 << 16

@@ -14,6 +14,7 @@ func (r *round) plan() error {
 			return err
 		}
 	}
+	r.bury()
 	if err := r.meetAll(); err != nil || !r.set.FullDone {
 		return err
 	}
@@ -74,6 +75,9 @@ func (r *round) newTask(e journal.Entry) (*task, error) {
 	if t.known {
 		r.places.learn(t.old)
 	}
+	if t.gone && t.old.Seq <= e.Seq {
+		r.ended[t.node.ID] = true
+	}
 	switch {
 	case t.gone && !t.known, t.old.Seq > e.Seq:
 		r.troubles.solved(t.node.ID) // if it waits to be tried again, that is over
@@ -98,6 +102,5 @@ func (r *round) parentHere(t *task) (bool, error) {
 	if p := r.byID[t.node.Parent]; p != nil {
 		return !p.gone && p.state != failed && p.node.Kind == journal.Dir, nil
 	}
-	_, ok, err := r.places.of(t.node.Parent)
-	return ok, err
+	return r.places.alive(t.node.Parent)
 }

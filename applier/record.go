@@ -29,7 +29,10 @@ func (r *round) record() error {
 		}
 	}
 	r.settled()
-	return nil
+	if !r.committed {
+		return nil
+	}
+	return dropIntent(r.folders.intent)
 }
 
 // entries are what the journal is to record: takings-over first, because the
@@ -77,7 +80,7 @@ func (r *round) settled() {
 		case t.state == done:
 			r.troubles.solved(t.node.ID)
 			r.troubles.lacking(t.seen.Lacks, t.node)
-		case errors.Is(t.err, errNoParent) && r.buried(t.node.Parent):
+		case errors.Is(t.err, errNoParent) && !r.awaited(t.node.Parent):
 			r.troubles.solved(t.node.ID)
 		case errors.Is(t.err, errMovedOn):
 			r.troubles.owed(t.entry, r.pathOf(t), t.err)
@@ -85,6 +88,7 @@ func (r *round) settled() {
 			r.troubles.failed(t.entry, r.pathOf(t), t.err)
 		}
 	}
+	r.forgetBuried()
 	if n := r.doomed(); n > 0 {
 		r.act.doomed, r.act.last = r.act.doomed+n, now()
 	}
@@ -95,10 +99,40 @@ func (r *round) settled() {
 	}
 }
 
-// buried says whether a directory is gone: then so is what was to be in it.
-func (r *round) buried(id journal.NodeID) bool {
-	s, err := r.journal.Node(r.ctx, id)
-	return err == nil && s.Gone
+// forgetBuried drops the troubles of nodes whose directories went.
+func (r *round) forgetBuried() {
+	for again := true; again; {
+		again = false
+		for _, n := range r.troubles.nodes() {
+			if n.Parent != journal.Parked && !r.awaited(n.Parent) {
+				r.troubles.solved(n.ID)
+				again = true
+			}
+		}
+	}
+}
+
+// awaited says whether a directory that is not here may still come: it failed
+// itself and is tried again. A capitol tells no node before its directory, so
+// any other that is missing was removed before it got here, and what was to be in
+// it with it.
+func (r *round) awaited(id journal.NodeID) bool {
+	for hops := 0; id != journal.Root && hops < maxDepth; hops++ {
+		if t := r.byID[id]; r.troubles.has(id) || t != nil && t.state == failed && !errors.Is(t.err, errNoParent) {
+			return true
+		}
+		s, ok, err := row(r.ctx, r.journal, id)
+		if err != nil || ok && s.Node.Parent == journal.Parked {
+			return true
+		}
+		if t := r.byID[id]; t != nil && !t.gone {
+			s.Node.Parent = t.node.Parent
+		} else if !ok {
+			return false
+		}
+		id = s.Node.Parent
+	}
+	return true
 }
 
 // pathOf is a task's path for people.

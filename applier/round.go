@@ -11,26 +11,35 @@ import (
 // plan, hold, stage, place, clear, seal, record.
 type round struct {
 	*Applier
-	ctx    context.Context
-	set    Set
-	fetch  Fetcher
-	again  bool // make nodes anew although their rows say that they are there
-	tasks  []*task
-	byID   map[journal.NodeID]*task
-	notes  []journal.Entry
-	places *places
-	flush  flushes
-	moves  int                       // renames so far
-	strays []journal.NodeID          // nodes of ours that had to make way and have no place
-	loose  map[journal.NodeID]uint32 // directories that we had to make writable, with their mode
+	ctx       context.Context
+	set       Set
+	fetch     Fetcher
+	again     bool // make nodes anew although their rows say that they are there
+	tasks     []*task
+	byID      map[journal.NodeID]*task
+	ended     map[journal.NodeID]bool // what the set tells gone, known or not
+	notes     []journal.Entry
+	places    *places
+	flush     flushes
+	moves     int                       // renames so far
+	committed bool                      // an intent was written
+	strays    []journal.NodeID          // nodes of ours that had to make way and have no place
+	loose     map[journal.NodeID]uint32 // directories that we had to make writable, with their mode
 }
 
 func newRound(ctx context.Context, a *Applier, s Set, f Fetcher) *round {
 	return &round{
 		Applier: a, ctx: ctx, set: s, fetch: f,
 		byID:   make(map[journal.NodeID]*task, len(s.Entries)),
+		ended:  make(map[journal.NodeID]bool),
 		places: newPlaces(ctx, a.journal, a.folders),
 	}
+}
+
+// detach lets the round go on when its context ends.
+func (r *round) detach() {
+	r.ctx = context.WithoutCancel(r.ctx)
+	r.places.ctx = r.ctx
 }
 
 // close gives back what the round held. What is still in staging was not placed.
@@ -63,10 +72,12 @@ type task struct {
 	known  bool           // the disk has the node as old says
 	was    journal.NodeID // the stale node that this one takes over
 	lead   *task          // the hard-link group's first in this set
+	made   uint64         // the inode that was made for it, in staging at first
 	staged string         // a name in staging that will take the node's place
 	grown  bool           // appended in place
 	late   bool           // a directory that gets its mode when all is placed
 	met    bool           // its old object was looked for
+	within bool           // it goes with a directory that goes, and is counted there
 
 	state state
 	err   error

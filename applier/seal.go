@@ -13,7 +13,7 @@ import (
 func (r *round) seal() error {
 	for _, t := range r.tasks {
 		if t.state == done && !t.gone && t.late {
-			if err := r.sealMode(t); err != nil {
+			if err := r.sealMode(t); err != nil && !pathOnly(err) {
 				return err
 			}
 		}

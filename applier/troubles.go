@@ -130,6 +130,17 @@ func (t *troubles) due(now time.Time) []journal.Entry {
 	return entries
 }
 
+// nodes are those that could not be made as they are wanted.
+func (t *troubles) nodes() []journal.Node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	nodes := make([]journal.Node, 0, len(t.paths))
+	for _, p := range t.paths {
+		nodes = append(nodes, p.entry.Change.Node)
+	}
+	return nodes
+}
+
 func (t *troubles) lacking(l journal.Lack, n *journal.Node) {
 	if l == 0 {
 		return

@@ -105,6 +105,22 @@ func (t *tx) placed(parent NodeID, name string) (path string, ok bool, err error
 	return strings.Join(names, "/"), true, nil
 }
 
+// parked says whether a climb ends at a directory that waits for its place. The
+// climb was made before, so every row on it is here.
+func (t *tx) parked(id NodeID) bool {
+	for hops := 0; id != Root && hops <= maxDepth; hops++ {
+		d := t.dirs[id]
+		if d == nil || d.gone {
+			return false
+		}
+		if d.parent == Parked {
+			return true
+		}
+		id = d.parent
+	}
+	return false
+}
+
 // treeDigest is the sum over every placed node, the root included.
 func (t *tx) treeDigest() (Digest, error) {
 	root, err := t.dir(Root)

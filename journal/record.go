@@ -11,7 +11,8 @@ import (
 // [Journal.Renumber] or [Journal.Forget], until its last part brings the
 // position; they are not logged. Recording again what is known changes nothing; an entry older than
 // its node's row is ignored, as is the absence of an unknown node. A node whose
-// Parent is [Parked] is kept without a place and without an entry.
+// Parent is [Parked], or that is beneath such a directory, is kept without a place and
+// without an entry.
 func (j *Journal) Record(ctx context.Context, entries []Entry, pos Position) error {
 	err := j.submit(ctx, func(t *tx) error { return t.record(entries, pos) })
 	if err != nil {
@@ -99,7 +100,11 @@ func (t *tx) logRecorded(steps []step, entries []*Entry) error {
 			continue
 		}
 		if !steps[i].row.Gone && n.ID != Root {
-			if _, ok, err := t.placed(n.Parent, n.Name); err != nil || !ok {
+			_, ok, err := t.placed(n.Parent, n.Name)
+			if err == nil && !ok && t.parked(n.Parent) {
+				continue
+			}
+			if err != nil || !ok {
 				return fmt.Errorf("%w: %d %q in directory %d", ErrOrphan, n.ID, n.Name, n.Parent)
 			}
 		}

@@ -1,0 +1,101 @@
+package applier
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/gob"
+	"hash/crc32"
+	"io"
+
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
+)
+
+// intentName is the file in the state folder that says which names a round is
+// about to change. It is overwritten in place: a length, a checksum, the tasks. It
+// is there for a process that is killed, and is not flushed: a power failure
+// can lose it, and then verify has to find what it says.
+const intentName = "intent"
+
+// intended is a task as the intent has it: enough to know its object again.
+type intended struct {
+	Entry journal.Entry
+	Made  uint64 // the inode that was made for it in staging; 0: none
+}
+
+// commit is the point of no return: it writes the intent, and from here on a
+// cancelled context, such as that of a connection that was cut, no longer ends
+// the round. Half of the names would be in their new places and the rows
+// would say that they are in the old ones. What follows does not wait for the network.
+func (r *round) commit() error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	r.detach()
+	var tasks []intended
+	for _, t := range r.tasks {
+		if t.state == todo && t.node.ID != journal.Root {
+			e := t.entry
+			e.Change.Was, e.Path = t.was, ""
+			tasks = append(tasks, intended{e, t.made})
+		}
+	}
+	if len(tasks) == 0 {
+		return nil
+	}
+	r.committed = true
+	return writeIntent(r.folders.intent, tasks)
+}
+
+const intentHead = 12
+
+var checksum = crc32.MakeTable(crc32.Castagnoli)
+
+func writeIntent(f *beneath.File, tasks []intended) error {
+	text := bytes.NewBuffer(make([]byte, intentHead))
+	if err := gob.NewEncoder(text).Encode(tasks); err != nil {
+		return err
+	}
+	b := text.Bytes()
+	binary.BigEndian.PutUint64(b, uint64(len(b)-intentHead))
+	binary.BigEndian.PutUint32(b[8:], crc32.Checksum(b[intentHead:], checksum))
+	_, err := f.WriteAt(b, 0)
+	return err
+}
+
+// readIntent gives nothing if there is no whole intent.
+func readIntent(f *beneath.File) (tasks []intended, err error) {
+	st, err := f.Stat()
+	if err != nil || st.Size < intentHead {
+		return nil, err
+	}
+	b := make([]byte, st.Size)
+	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint64(b)
+	if size == 0 || size > uint64(len(b)-intentHead) {
+		return nil, nil
+	}
+	text := b[intentHead : intentHead+size]
+	if crc32.Checksum(text, checksum) != binary.BigEndian.Uint32(b[8:]) || gob.NewDecoder(bytes.NewReader(text)).Decode(&tasks) != nil {
+		return nil, nil
+	}
+	return tasks, nil
+}
+
+// dropIntent says that rows and disk agree again.
+func dropIntent(f *beneath.File) error {
+	_, err := f.WriteAt(make([]byte, intentHead), 0)
+	return err
+}
+
+// openIntent opens the file, made if it is not there.
+func openIntent(state *beneath.Dir) (*beneath.File, error) {
+	f, err := state.Write(intentName)
+	if beneath.IsErrno(err, unix.ENOENT) {
+		return state.Create(intentName, 0o600)
+	}
+	return f, err
+}
