@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,6 +16,14 @@ type dirty struct {
 	mu   sync.Mutex
 	s    *schedule
 	wake chan struct{} // one token: something may be due earlier than was thought
+
+	settling []settling
+}
+
+// settling waits until nothing is left of what was dirty at a moment.
+type settling struct {
+	at   time.Time
+	done chan struct{}
 }
 
 func newDirty() *dirty { return &dirty{s: newSchedule(maxDirty), wake: make(chan struct{}, 1)} }
@@ -40,9 +49,28 @@ func (d *dirty) later(marks ...mark) {
 	d.poke()
 }
 
+// settled is closed once everything that is dirty now has been looked at and
+// needs no second look: an absence has had its window, say. Max-wait bounds it.
+func (d *dirty) settled() <-chan struct{} {
+	s := settling{time.Now(), make(chan struct{})}
+	d.mu.Lock()
+	d.settling = append(d.settling, s)
+	d.mu.Unlock()
+	d.poke()
+	return s.done
+}
+
+// take is called between two looks: then nothing is out that would come back.
 func (d *dirty) take(now time.Time, n int) []mark {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.settling = slices.DeleteFunc(d.settling, func(s settling) bool {
+		if d.s.since(s.at) {
+			return false
+		}
+		close(s.done)
+		return true
+	})
 	return d.s.take(now, n)
 }
 

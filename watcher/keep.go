@@ -19,7 +19,8 @@ const (
 // identity, reconciles, polling. Only its own goroutine uses it.
 type keeper struct {
 	*session
-	running *job // the reconcile of now; nil: none
+	running *job            // the reconcile of now; nil: none
+	settled <-chan struct{} // its walk has ended, what it found is being settled
 	waiters []chan error
 	queued  []chan error // they asked while one ran: it had walked past already
 	again   bool         // reconcile once more, for nobody
@@ -48,10 +49,6 @@ func (s *session) keep(ctx context.Context) error {
 	k.running.first = true
 	s.walks.start(k.running, "", subtree)
 	for {
-		var done chan struct{}
-		if k.running != nil {
-			done = k.running.done
-		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -59,8 +56,8 @@ func (s *session) keep(ctx context.Context) error {
 			k.overflowed(ctx, time.Now())
 		case w := <-s.wishes:
 			k.wish(w)
-		case <-done:
-			k.reconciled(ctx)
+		case <-k.ending():
+			k.end(ctx)
 		case now := <-tick.C:
 			k.duties(ctx, now)
 		}
@@ -111,6 +108,27 @@ func (k *keeper) overflowed(ctx context.Context, now time.Time) {
 	default:
 		k.next = earlier(k.next, now.Add(min(overflowPause<<min(k.overflows-2, 10), overflowMax)))
 	}
+}
+
+// ending is what the reconcile of now waits for: the end of its walk, then that
+// what the walk found is settled.
+func (k *keeper) ending() <-chan struct{} {
+	switch {
+	case k.running == nil:
+		return nil
+	case k.settled != nil:
+		return k.settled
+	}
+	return k.running.done
+}
+
+func (k *keeper) end(ctx context.Context) {
+	if k.settled == nil {
+		k.settled = k.dirty.settled()
+		return
+	}
+	k.settled = nil
+	k.reconciled(ctx)
 }
 
 // reconciled ends a reconcile, and with it a stretch of uncertainty.

@@ -89,6 +89,16 @@ func (s *schedule) take(now time.Time, n int) []mark {
 	return due
 }
 
+// since says whether a mark is left from that moment or before.
+func (s *schedule) since(at time.Time) bool {
+	for _, m := range s.order {
+		if !m.first.After(at) {
+			return true
+		}
+	}
+	return false
+}
+
 // next is when take has something; false: never, as things are.
 func (s *schedule) next() (time.Time, bool) {
 	if len(s.order) == 0 {
