@@ -27,8 +27,8 @@ type city struct {
 	follow *follower
 	log    zerolog.Logger
 
-	// where the capitol was when it had walked its tree: before that a proof
-	// proves a part only. Nil where the capitol itself waits with serving.
+	// where the capitol was when it had walked its tree: before that
+	// none is believed. Nil where another process's capitol keeps its proofs back.
 	walked *atomic.Pointer[journal.Position]
 
 	mu    sync.Mutex
