@@ -167,12 +167,9 @@ func (r *round) examples() (paths []string) {
 	return paths
 }
 
-// dropHold removes the file when what it held is done.
+// dropHold removes the file: what it held is done, or is not asked for any more.
 func (a *Applier) dropHold() {
-	if a.cfg.DryRun {
-		return
-	}
-	if h, err := ReadHold(a.cfg.Root); err == nil && h != nil && h.Confirmed {
+	if !a.cfg.DryRun {
 		os.Remove(holdPath(a.cfg.Root))
 	}
 }
