@@ -27,8 +27,8 @@ type city struct {
 	follow *follower
 	log    zerolog.Logger
 
-	// where the capitol was when it had walked its tree: before that
-	// none is believed. Nil where another process's capitol keeps its proofs back.
+	// where the capitol was when it had walked its tree: before that no proof
+	// is believed. Nil where the capitol is another process: it keeps its own back.
 	walked *atomic.Pointer[journal.Position]
 
 	mu    sync.Mutex
