@@ -84,6 +84,9 @@ var roleIndex = [...]string{
 const (
 	writerCacheKiB = 4096
 	readerCacheKiB = 1024
+	// Prepared statements that a reading connection keeps: there are not many more
+	// different ones, and preparing costs more than a lookup.
+	readerStatements = 24
 	// Pages of 4 KiB after which SQLite moves the WAL into the database.
 	checkpointPages = 2000
 	walLimit        = 64 << 20
@@ -103,7 +106,7 @@ func openWriter(path string) (*sql.DB, error) {
 }
 
 func openReader(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", dsn(path, fmt.Sprintf("mode=ro&_query_only=1&_cache_size=-%d", readerCacheKiB)))
+	db, err := sql.Open("sqlite3", dsn(path, fmt.Sprintf("mode=ro&_query_only=1&_cache_size=-%d&_stmt_cache_size=%d", readerCacheKiB, readerStatements)))
 	if err != nil {
 		return nil, wrap("open reader", err)
 	}

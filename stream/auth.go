@@ -47,6 +47,9 @@ func CheckTarget(u *url.URL, hasToken, insecure bool) error {
 	}
 }
 
+// onThisMachine says that the other end is: by loopback, or by what is no network.
+func onThisMachine(a net.Addr) bool { return a.Network() != "tcp" || loopback(a.String()) }
+
 // loopback says that an address with or without a port is this machine and
 // nothing else; an empty host listens on all.
 func loopback(addr string) bool {

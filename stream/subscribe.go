@@ -92,7 +92,7 @@ type subscription struct {
 
 func newSubscription(s *Server, t *tree, c *conn) *subscription {
 	p := &subscription{srv: s, tree: t, conn: c, joined: time.Now(), out: newOutbox()}
-	p.pace.slow.Store(!loopback(c.ws.RemoteAddr().String())) // until it is measured
+	p.pace.slow.Store(!onThisMachine(c.ws.RemoteAddr())) // until it is measured
 	return p
 }
 
