@@ -54,6 +54,9 @@ func openCity(conf cityConf, w cityWorld) (*city, error) {
 	}
 	own := c.disk.Journal().Position()
 	c.sight.change(func(n *situation) { n.Own = own })
+	if !own.IsZero() {
+		c.sight.trust() // an earlier life filled it; its capitol may be away now
+	}
 	c.follow = &follower{disk: c.disk, client: client, sight: c.sight, conf: &c.conf, once: w.once}
 	return c, nil
 }
@@ -167,7 +170,7 @@ func (c *city) close() error { return c.disk.Close() }
 
 // tree is what a relay serves: the same journal, from this disk.
 func (c *city) tree() stream.Tree {
-	return stream.Tree{Name: c.conf.ServeAs, Journal: c.disk.Journal(), Source: opener[applier.Body](c.disk.Open)}
+	return stream.Tree{Name: c.conf.ServeAs, Journal: c.disk.Journal(), Source: opener[applier.Body](c.disk.Open), Ready: c.sight.whole}
 }
 
 func (c *city) admin() *admin {

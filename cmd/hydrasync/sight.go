@@ -15,6 +15,7 @@ type sight struct {
 	mu    sync.Mutex
 	now   situation
 	moved chan struct{} // closed and renewed at every change
+	whole chan struct{} // closed once the city is known to hold a whole tree: see [sight.trust]
 }
 
 // situation is a copy of what a sight knows.
@@ -34,7 +35,19 @@ type situation struct {
 }
 
 func newSight(own journal.Position) *sight {
-	return &sight{now: situation{Own: own, Link: stream.State{Phase: stream.Connecting, Since: time.Now()}}, moved: make(chan struct{})}
+	return &sight{now: situation{Own: own, Link: stream.State{Phase: stream.Connecting, Since: time.Now()}}, moved: make(chan struct{}), whole: make(chan struct{})}
+}
+
+// trust says that the city holds a whole tree, not the part that its capitol
+// had found when the city was filled: a relay may let others be compared with it.
+func (s *sight) trust() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.whole:
+	default:
+		close(s.whole)
+	}
 }
 
 func (s *sight) change(do func(*situation)) {
@@ -80,6 +93,7 @@ func (s *sight) heard(head, own journal.Position) {
 
 func (s *sight) proven(at journal.Position, failed int64) {
 	s.change(func(n *situation) { n.Proven, n.Failed, n.At = at, failed, time.Now() })
+	s.trust()
 }
 
 // inStep says that the ends were compared where the capitol was last known to be.
