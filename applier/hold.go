@@ -76,15 +76,28 @@ func Confirm(root string) (*Hold, error) {
 func writeHold(root string, h *Hold) error {
 	text, err := json.MarshalIndent(h, "", "  ")
 	if err == nil {
-		temp := holdPath(root) + ".new"
-		if err = os.WriteFile(temp, text, 0o600); err == nil {
-			err = os.Rename(temp, holdPath(root))
-		}
+		err = replaceFile(holdPath(root), text)
 	}
 	if err != nil {
 		return fmt.Errorf("write hold: %w", err)
 	}
 	return nil
+}
+
+// replaceFile writes beside the file and renames; another process may do the same.
+func replaceFile(path string, text []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(text)
+	if err = errors.Join(err, temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(temp.Name())
+	}
+	return err
 }
 
 // hold counts what the set deletes, with what its act deleted before, and

@@ -213,3 +213,17 @@ func checkDigest(t testing.TB, j *journal.Journal) {
 		t.Errorf("stats say %d nodes, %d bytes (%v), want %d, %d", stats.Nodes, stats.Bytes, err, want.Nodes, want.Bytes)
 	}
 }
+
+func TestStaleNodesAreStillCounted(t *testing.T) {
+	j := MustOpen(t, journal.City, newPath(t))
+	entries := []journal.Entry{{Seq: 1, Change: root()}, {Seq: 2, Change: file(2, 1, "f", 1)}, {Seq: 3, Change: dir(3, 1, "d")}}
+	if err := j.Record(ctx, entries, journal.Position{Epoch: journal.Epoch{1}, Seq: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Renumber(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := j.Stats(ctx); err != nil || s.Nodes != 3 || s.Bytes != 10 {
+		t.Errorf("after renumbering: %d nodes, %d bytes (%v), want 3, 10", s.Nodes, s.Bytes, err)
+	}
+}

@@ -23,7 +23,7 @@ func (j *Journal) Stats(ctx context.Context) (s Stats, err error) {
 	s.Existed, s.LastSeen = j.started.pos.Seq > 0, j.started.touched
 	err = j.snapshot(ctx, func(tx *sql.Tx, h head) error {
 		s.Role, s.Position, s.Floor = h.role, h.pos, h.floor
-		root, err := nodeIn(ctx, tx, Root)
+		root, err := lookupIn(ctx, tx, Parked, "") // the root under any id: stale ones count too
 		if errors.Is(err, ErrNotFound) {
 			return nil
 		}
