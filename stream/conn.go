@@ -13,9 +13,8 @@ import (
 // conn is one websocket, speaking messages. One goroutine reads; writes may
 // come from several and take turns.
 type conn struct {
-	ws    *websocket.Conn
-	live  *liveConn
-	limit int64 // of a message that arrives
+	ws   *websocket.Conn
+	live *liveConn
 
 	buf  []byte        // the reader's, reused from message to message
 	turn chan struct{} // of writers: one place, taken while one writes

@@ -2,8 +2,6 @@ package stream
 
 import (
 	"time"
-
-	"github.com/hydrasync/hydrasync/journal"
 )
 
 // Subprotocol is what the websocket handshake agrees on: the layout of a
@@ -58,7 +56,3 @@ const (
 	// maxHeader is enough for any honest request.
 	maxHeader = 8 << 10
 )
-
-// maxNode is the largest node that [journal.Node.Validate] lets pass, with
-// room for its numbers: an entry always fits in a frame beside its content.
-const maxNode = journal.MaxXattrs + journal.MaxTarget + journal.MaxName + MaxEntryPath + 1<<10

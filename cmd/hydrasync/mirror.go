@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -133,7 +134,7 @@ func (m *mirrorConf) untilDone(ctx context.Context, src *source, dst *city) erro
 	if !m.once {
 		return nil
 	}
-	if _, err := dst.sight.untilProven(ctx, goal); err != nil {
+	if err := dst.finish(ctx, goal); !errors.Is(err, errDone) {
 		return err
 	}
 	return cmp.Or(src.certain(), errDone)

@@ -21,12 +21,26 @@ func (c *city) untilDone(ctx context.Context, timeout time.Duration) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return untilAlone(ctx, c.sight, c.conf.From, timeout) })
 	g.Go(func() error {
-		if _, err := c.sight.untilProven(ctx, journal.Position{}); err != nil {
-			return err
-		}
-		return errDone
+		return c.finish(ctx, journal.Position{})
 	})
 	return g.Wait()
+}
+
+// finish waits for the proof at goal and for the check of the disk that every
+// start begins with: what somebody changed in the replica is mended then, and
+// pruned. It returns errDone, and what is seen stays as it was at the proof.
+func (c *city) finish(ctx context.Context, goal journal.Position) error {
+	now, err := c.sight.untilProven(ctx, goal)
+	if err != nil {
+		return err
+	}
+	if !c.disk.Verified() {
+		if _, err := c.disk.Verify(ctx, false, c.follow); err != nil {
+			return err
+		}
+	}
+	c.sight.freeze(now)
+	return errDone
 }
 
 // done turns the end of a --once into its report and exit code.

@@ -16,6 +16,8 @@ type sight struct {
 	now   situation
 	moved chan struct{} // closed and renewed at every change
 	whole chan struct{} // closed once the city is known to hold a whole tree: see [sight.trust]
+
+	frozen bool // see freeze
 }
 
 // situation is a copy of what a sight knows.
@@ -53,9 +55,20 @@ func (s *sight) trust() {
 func (s *sight) change(do func(*situation)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.frozen {
+		return
+	}
 	do(&s.now)
 	close(s.moved)
 	s.moved = make(chan struct{})
+}
+
+// freeze keeps a situation for the report of a --once: while everything ends,
+// the connection is lost, and that is not what the person asked about.
+func (s *sight) freeze(at situation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now, s.frozen = at, true
 }
 
 // look returns the situation, and what is closed when there is another.
