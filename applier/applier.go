@@ -26,6 +26,7 @@ type Applier struct {
 
 	mu       sync.Mutex // held while the tree is changed
 	act      act
+	doubts   doubts
 	forecast Forecast
 	closed   bool
 }
@@ -53,12 +54,21 @@ func Open(cfg Config) (*Applier, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), partials: newPartials(f.staging), poke: make(chan struct{}, 1)}
+	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), partials: newPartials(f.staging), poke: make(chan struct{}, 1), doubts: doubts{}}
 	a.trash = newTrash(f.trash, f.staging, cfg.Trash, cfg.TrashMax)
-	if err := errors.Join(a.recover(context.Background()), f.clean(), a.unpark(context.Background())); err != nil {
+	if err := a.tidy(context.Background()); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())
 	}
 	return a, nil
+}
+
+// tidy puts in order what a crash left. Staging is emptied only when nothing of
+// value can be in it any more.
+func (a *Applier) tidy(ctx context.Context) error {
+	if err := a.recover(ctx); err != nil {
+		return err
+	}
+	return errors.Join(a.folders.clean(), a.unpark(ctx))
 }
 
 // Close waits for the running set and gives everything back. Twice is safe.
@@ -96,19 +106,18 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 		return a.journal.Forget(ctx)
 	case Renumber:
 		a.troubles.clear()
+		clear(a.doubts)
 		return a.journal.Renumber(ctx)
 	}
 	return nil
 }
 
 // Settle is called when the tree is known to be in step: deletions are counted
-// anew from here, see [Limit], and a hold is over, whether it was confirmed or
-// what it held came back.
+// anew from here. See [Limit].
 func (a *Applier) Settle() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.act = act{}
-	a.dropHold()
 }
 
 // Apply makes a set true. When it returns nil, everything is on disk and
@@ -132,7 +141,16 @@ func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
 	return err
 }
 
-func (a *Applier) apply(ctx context.Context, s Set, f Fetcher, again bool) (err error) {
+// apply leaves rows and disk agreeing also when it fails, as far as the disk lets it.
+func (a *Applier) apply(ctx context.Context, s Set, f Fetcher, again bool) error {
+	err := a.applyRound(ctx, s, f, again)
+	if err != nil && !a.cfg.DryRun {
+		a.report("recover", a.recover(context.WithoutCancel(ctx)))
+	}
+	return err
+}
+
+func (a *Applier) applyRound(ctx context.Context, s Set, f Fetcher, again bool) (err error) {
 	if err := a.folders.check(a.cfg.Root); err != nil {
 		return err
 	}
@@ -148,6 +166,7 @@ func (a *Applier) apply(ctx context.Context, s Set, f Fetcher, again bool) (err 
 	}
 	for _, step := range steps {
 		if err = step(); err != nil {
+			r.doubt()
 			return err
 		}
 	}

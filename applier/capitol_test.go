@@ -30,6 +30,7 @@ type capitol struct {
 	pending  map[journal.NodeID]journal.Entry
 	told     map[journal.NodeID]journal.NodeID // parents, as of the last set
 	inline   int                               // contents up to this size travel with the set
+	buried   map[journal.NodeID]journal.Entry  // what was pending when it went with its directory
 
 	fetched atomic.Int64 // bytes
 	fail    func(n journal.Node, off int64) error
@@ -38,7 +39,8 @@ type capitol struct {
 func newCapitol() *capitol {
 	c := &capitol{epoch: journal.Epoch{1}, next: 2, inline: 4 << 10,
 		nodes: map[journal.NodeID]journal.Node{}, contents: map[journal.Digest][]byte{},
-		rowSeq: map[journal.NodeID]journal.Seq{}, pending: map[journal.NodeID]journal.Entry{}}
+		rowSeq: map[journal.NodeID]journal.Seq{}, pending: map[journal.NodeID]journal.Entry{}, buried: map[journal.NodeID]journal.Entry{},
+		told: map[journal.NodeID]journal.NodeID{}}
 	c.put(journal.Node{ID: journal.Root, Kind: journal.Dir, Mode: 0o755})
 	return c
 }
@@ -110,9 +112,13 @@ func (c *capitol) grow(id journal.NodeID, more string) {
 func (c *capitol) remove(id journal.NodeID) {
 	for child, n := range c.nodes {
 		if n.Parent == id {
+			before, told := c.pending[child]
 			c.remove(child)
 			if c.told[child] == id || c.told[child] == 0 {
 				delete(c.pending, child) // its directory's absence says it
+			}
+			if told && !before.Change.Gone {
+				c.buried[child] = before
 			}
 		}
 	}
@@ -138,6 +144,7 @@ func (c *capitol) set() applier.Set {
 
 func (c *capitol) tell() {
 	c.pending, c.told = map[journal.NodeID]journal.Entry{}, map[journal.NodeID]journal.NodeID{}
+	c.buried = map[journal.NodeID]journal.Entry{}
 	for id, n := range c.nodes {
 		c.told[id] = n.Parent
 	}

@@ -131,7 +131,7 @@ func (r *round) removeOurs(s *journal.Stored, at spot) error {
 	}
 	dir, release, err := r.places.dir(at.parent)
 	if err != nil {
-		return err
+		return absent(err)
 	}
 	defer release()
 	r.places.dirs.forget(s.Node.ID)
@@ -146,12 +146,16 @@ func (r *round) removeOurs(s *journal.Stored, at spot) error {
 		r.troubles.keepForeign(join(r.places.rowPath(s.Node.ID)))
 		return nil
 	}
-	return ignore(err, unix.ENOENT)
+	return absent(err)
 }
 
-// absent turns "it is not there", at any depth, into nil.
+// absent turns "it is not there", at any depth, into nil; where something else is
+// instead, it is not there either.
 func absent(err error) error {
 	if errors.Is(err, errNoParent) {
+		return nil
+	}
+	if beneath.IsErrno(err, unix.ENOTDIR) {
 		return nil
 	}
 	return ignore(err, unix.ENOENT)

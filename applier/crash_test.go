@@ -83,7 +83,8 @@ func TestACrashAtAnyCallIsHealed(t *testing.T) {
 			if over = calls.seen.Load() < n; over {
 				return
 			}
-			if !errors.Is(err, errKilled) {
+			recorded := err == nil && calls.op.Load() == "write intent" // the last call of all
+			if !errors.Is(err, errKilled) && !recorded {
 				t.Fatalf("killed at %v, Apply said %v", calls.op.Load(), err)
 			}
 			b := city(t, dir)

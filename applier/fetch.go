@@ -67,7 +67,7 @@ func (r *round) finishStaged(t *task, name string, w *filler) error {
 		return err
 	}
 	t.seen.HashState = w.hashState()
-	t.staged, t.made = name, st.Ino
+	t.staged, t.made = name, objectOf(st)
 	return nil
 }
 

@@ -16,6 +16,9 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 		return r.leaveGroup(ctx, t)
 	}
 	donor, lacks, err := r.donor(t)
+	if err == nil && donor == nowhere && t.parted {
+		return r.leaveGroup(ctx, t)
+	}
 	if err != nil || donor == nowhere {
 		return false, err
 	}
@@ -45,8 +48,26 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 		}
 		return false, err
 	}
-	t.staged, t.made = name, inode.Ino
+	t.staged, t.made = name, objectOf(inode)
 	return true, nil
+}
+
+// part finds files that share an inode and are to be of different groups from now
+// on: one group keeps the inode, that of a name which stays as it is if there is one.
+func (r *round) part() {
+	heirs := make(map[journal.NodeID]journal.NodeID)
+	for _, stays := range []bool{true, false} {
+		for _, t := range r.tasks {
+			if t.gone || !t.known || t.old.Node.Link == 0 || (t.state == done) != stays {
+				continue
+			}
+			heir, ok := heirs[t.old.Node.Link]
+			if !ok {
+				heirs[t.old.Node.Link] = t.node.Link
+			}
+			t.parted = ok && heir != t.node.Link
+		}
+	}
 }
 
 // leaveGroup gives a file an inode of its own if it still shares one.
@@ -63,7 +84,7 @@ func (r *round) leaveGroup(ctx context.Context, t *task) (bool, error) {
 }
 
 // donor is where another of the group is, with the state that t wants: the first of
-// this set, or one that is not in it.
+// this set, or one that stays as it is.
 func (r *round) donor(t *task) (spot, journal.Lack, error) {
 	if l := t.lead; l != nil && l.node.Link == t.node.Link {
 		if l.state == failed || !sameInode(l.node, t.node) {
@@ -82,7 +103,8 @@ func (r *round) donor(t *task) (spot, journal.Lack, error) {
 	}
 	for i := range rows {
 		s := &rows[i]
-		if s.Node.ID == t.node.ID || r.byID[s.Node.ID] != nil || s.Node.ID < 0 || !sameInode(&s.Node, t.node) {
+		other := r.byID[s.Node.ID]
+		if other != nil && (other == t || other.state != done) || s.Node.ID < 0 || !sameInode(&s.Node, t.node) {
 			continue
 		}
 		at, _, err := r.places.of(s.Node.ID)

@@ -21,7 +21,7 @@ const intentName = "intent"
 // intended is a task as the intent has it: enough to know its object again.
 type intended struct {
 	Entry journal.Entry
-	Made  uint64 // the inode that was made for it in staging; 0: none
+	Made  object // what was made for it in staging; zero: nothing
 }
 
 // commit is the point of no return: it writes the intent, and from here on a
@@ -35,7 +35,7 @@ func (r *round) commit() error {
 	r.detach()
 	var tasks []intended
 	for _, t := range r.tasks {
-		if t.state == todo && t.node.ID != journal.Root {
+		if t.state == todo {
 			e := t.entry
 			e.Change.Was, e.Path = t.was, ""
 			tasks = append(tasks, intended{e, t.made})

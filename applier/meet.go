@@ -3,6 +3,7 @@ package applier
 import (
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
 )
 
 // meet finds what of a task's node is on the disk already: its own old state, a
@@ -206,8 +207,23 @@ func typeOf(k journal.Kind) uint32 {
 }
 
 // sameObject says whether what was found is the object that a row remembers.
+// Inode numbers are used again; with its birth it is that inode.
 func sameObject(st beneath.Stat, s *journal.Stored) bool {
-	return st.Type == typeOf(s.Node.Kind) && (s.Seen.Ino == 0 || st.Ino == s.Seen.Ino)
+	return st.Type == typeOf(s.Node.Kind) && (s.Seen.Ino == 0 || objectOf(st).is(object{s.Seen.Ino, s.Seen.BTime}))
+}
+
+// object is an inode, with its birth where the file system keeps it.
+type object struct {
+	Ino  uint64
+	Born journal.Time
+}
+
+func objectOf(st beneath.Stat) object {
+	return object{st.Ino, journal.Time{Sec: st.BSec, Nsec: st.BNsec}}
+}
+
+func (o object) is(p object) bool {
+	return o.Ino == p.Ino && o.Ino != 0 && (o.Born == p.Born || o.Born == journal.Time{} || p.Born == journal.Time{})
 }
 
 // untouched says whether a file's bytes are still those that a row remembers.
@@ -226,3 +242,5 @@ func seenOf(st beneath.Stat) journal.Seen {
 		MTime: journal.Time{Sec: st.MSec, Nsec: st.MNsec},
 	}
 }
+
+func missing(err error) bool { return beneath.IsErrno(err, unix.ENOENT) }

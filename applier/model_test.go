@@ -1,6 +1,7 @@
 package applier_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/hydrasync/hydrasync/applier"
@@ -26,6 +29,7 @@ type world struct {
 	count   int
 
 	strangers int // 0: nobody else writes into the city
+	fuse      fuse
 }
 
 func newWorld(seed uint64, root string) *world {
@@ -254,7 +258,7 @@ func (w *world) pieces(s applier.Set, size int) (sets []applier.Set) {
 			return
 		}
 		told[e.Change.Node.ID] = true
-		if p, ok := byID[e.Change.Node.Parent]; ok && !e.Change.Gone {
+		if p, ok := byID[e.Change.Node.Parent]; ok && !e.Change.Gone && !p.Change.Gone {
 			tell(p)
 		}
 		order = append(order, e)
@@ -285,8 +289,14 @@ func TestRandomTreesComeOutEqual(t *testing.T) {
 			w := newWorld(seed, t.TempDir())
 			t.Cleanup(func() { unlock(w.root) })
 			w.strangers = int(seed/2) % 3
-			a := city(t, w.root, withTrash([]string{"on", "off"}[seed%2]))
+			open := func() *applier.Applier {
+				return city(t, w.root, withTrash([]string{"on", "off"}[seed%2]), func(c *applier.Config) { c.Calls = &w.fuse })
+			}
+			a := open()
 			for range 12 {
+				for seed%4 > 1 && w.rand.IntN(2) == 0 {
+					a = w.interrupted(t, a, open)
+				}
 				w.round(t, a)
 				if t.Failed() {
 					return
@@ -294,6 +304,95 @@ func TestRandomTreesComeOutEqual(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fuse lets so many changing calls pass, then fails one, or all from there on.
+type fuse struct {
+	left atomic.Int64 // 0: it does not blow
+	err  error
+	dead bool
+}
+
+func (f *fuse) Before(string, string) error {
+	switch left := f.left.Load(); {
+	case left == 0:
+		return nil
+	case left > 1:
+		f.left.Add(-1)
+		return nil
+	case !f.dead:
+		f.left.Store(0)
+	}
+	return f.err
+}
+
+// older makes the next set one that was collected from two chunks: what went with
+// its directory after the first of them was read is in it as it was.
+func (w *world) older() {
+	for id, e := range w.buried {
+		if _, alive := w.nodes[id]; !alive && w.pending[e.Change.Node.Parent].Change.Gone && w.rand.IntN(2) == 0 {
+			w.pending[id] = e
+		}
+	}
+}
+
+// interrupted changes the tree and lets a set, or its parts, end somewhere: by a kill,
+// an error of the whole disk, or a connection that is cut. The capitol has to
+// tell it all again, in the states of then.
+func (w *world) interrupted(t *testing.T, a *applier.Applier, open func() *applier.Applier) *applier.Applier {
+	for range 1 + w.rand.IntN(20) {
+		w.step()
+	}
+	told := maps.Clone(w.told)
+	s := w.set()
+	ctx, cut := context.WithCancel(t.Context())
+	defer cut()
+	how := w.rand.IntN(3)
+	switch how {
+	case 0:
+		w.fuse.err, w.fuse.dead = errKilled, true
+	case 1:
+		w.fuse.err, w.fuse.dead = syscall.ENOSPC, false
+	}
+	if n := 1 + w.rand.Int64N(60); how < 2 {
+		w.fuse.left.Store(n)
+	} else {
+		w.inline = int(n) // the rest is fetched
+		s.Bodies = nil
+		w.fail = func(journal.Node, int64) error {
+			if n--; n < 50 {
+				cut()
+				return errCut
+			}
+			return nil
+		}
+	}
+	for _, part := range w.pieces(s, 1+w.rand.IntN(30)) {
+		if err := a.Apply(ctx, part, w); err != nil {
+			break
+		}
+		for _, e := range part.Entries {
+			told[e.Change.Node.ID] = e.Change.Node.Parent
+		}
+	}
+	if how == 0 {
+		a.Close()
+	}
+	w.fuse.left.Store(0)
+	w.fail, w.inline = nil, 4<<10
+	if how == 0 {
+		a = open()
+		if _, err := a.Verify(t.Context(), false, w); err != nil { // as Run does
+			t.Fatal(err)
+		}
+	}
+	for _, e := range s.Entries {
+		if _, newer := w.pending[e.Change.Node.ID]; !newer {
+			w.pending[e.Change.Node.ID] = e
+		}
+	}
+	w.told = told
+	return a
 }
 
 func (w *world) round(t *testing.T, a *applier.Applier) {
@@ -320,6 +419,9 @@ func (w *world) round(t *testing.T, a *applier.Applier) {
 		}
 		w.renumber()
 		mustApply(t, a, w.full(), w)
+	case 3:
+		w.older()
+		mustApply(t, a, w.set(), w)
 	default:
 		mustApply(t, a, w.set(), w)
 	}

@@ -105,7 +105,7 @@ func (r *round) stageDir(t *task) error {
 	if err != nil {
 		return err
 	}
-	t.made = st.Ino
+	t.made = objectOf(st)
 	t.seen.Lacks, err = dress(d.File(), r.lateMode(t), st)
 	return err
 }
@@ -121,7 +121,7 @@ func (r *round) stageLink(t *task) (err error) {
 	if err != nil {
 		return err
 	}
-	t.made = st.Ino
+	t.made = objectOf(st)
 	t.seen.Lacks, err = dressLink(r.folders.staging, name, t.node)
 	return err
 }

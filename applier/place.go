@@ -133,7 +133,7 @@ func (r *round) put(t *task) error {
 	if err != nil {
 		return err
 	}
-	from := here
+	from, staged := here, t.staged != ""
 	switch {
 	case t.staged != "":
 		from = spot{inStaging, t.staged}
@@ -157,7 +157,6 @@ func (r *round) put(t *task) error {
 	if err != nil {
 		return err
 	}
-	staged := t.staged != ""
 	t.staged = ""
 	r.places.put(t.id(), want)
 	if staged && known && here != want {
@@ -218,14 +217,26 @@ func (r *round) putHeld(t *task, from, want spot, holder journal.NodeID) error {
 		return r.putAfter(t, want, holder)
 	case err != nil:
 		return err
-	case holder == t.id():
-		return r.discardAt(from, holder, &t.old)
+	}
+	t.staged = "" // what has that name now is an old version
+	if holder == t.id() {
+		return r.discardOld(from, t)
 	}
 	r.places.put(holder, from)
 	if h := r.byID[holder]; from.parent != inStaging && h != nil && (h.gone || h.state == todo || h.state == doing) {
 		return nil
 	}
 	return r.park(holder)
+}
+
+// discardOld sends what changed places with its new version to the trash. What
+// the trash does not take stays in staging until the set is recorded.
+func (r *round) discardOld(from spot, t *task) error {
+	err := r.discardAt(from, t.id(), &t.old)
+	if err != nil && from.parent == inStaging {
+		r.left = append(r.left, from.name)
+	}
+	return err
 }
 
 // putAfter is for what cannot change places: a directory with its own

@@ -82,7 +82,7 @@ func (r *round) newTask(e journal.Entry) (*task, error) {
 	case t.gone && !t.known, t.old.Seq > e.Seq:
 		r.troubles.solved(t.node.ID) // if it waits to be tried again, that is over
 		return nil, nil
-	case t.gone || !t.known || r.again:
+	case t.gone || !t.known || r.again || r.doubts[t.node.ID]:
 	case t.old.Node.Equal(*t.node):
 		if t.old.Seq == e.Seq {
 			return nil, nil

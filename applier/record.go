@@ -28,11 +28,12 @@ func (r *round) record() error {
 			return err
 		}
 	}
+	r.recorded = true
 	r.settled()
-	if !r.committed {
-		return nil
+	if r.committed {
+		dropIntent(r.folders.intent) // if it fails, the next one to read it finds all of it recorded
 	}
-	return dropIntent(r.folders.intent)
+	return nil
 }
 
 // entries are what the journal is to record: takings-over first, because the
@@ -78,6 +79,7 @@ func (r *round) settled() {
 	for _, t := range r.tasks {
 		switch {
 		case t.state == done:
+			delete(r.doubts, t.node.ID)
 			r.troubles.solved(t.node.ID)
 			r.troubles.lacking(t.seen.Lacks, t.node)
 		case errors.Is(t.err, errNoParent) && !r.awaited(t.node.Parent):

@@ -77,6 +77,10 @@ func (s *search) cast(tasks []intended) error {
 func (s *search) castTask(i *intended) error {
 	t := &task{entry: i.Entry, gone: i.Entry.Change.Gone, made: i.Made, was: i.Entry.Change.Was}
 	t.node = &t.entry.Change.Node
+	s.doubts[t.node.ID] = true
+	if t.node.ID == journal.Root {
+		return nil
+	}
 	f := &found{task: t, told: true, row: t.node.ID, oldAt: nowhere, madeAt: nowhere, wanted: nowhere}
 	if t.was != 0 {
 		f.row = t.was
@@ -99,7 +103,7 @@ func (s *search) recorded(f *found) (bool, error) {
 	if err != nil && !errors.Is(err, journal.ErrNotFound) {
 		return false, err
 	}
-	if err == nil && (now.Seq > f.entry.Seq || now.Seq == f.entry.Seq && (now.Gone || f.made == 0 || f.made == now.Seen.Ino)) {
+	if err == nil && (now.Seq > f.entry.Seq || now.Seq == f.entry.Seq && (now.Gone || f.made.Ino == 0 || f.made.Ino == now.Seen.Ino)) {
 		return true, nil
 	}
 	f.old, f.known, err = row(s.ctx, s.journal, f.row)
@@ -202,11 +206,11 @@ func (s *search) reachable(id journal.NodeID) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if t := s.byID[id]; t != nil && t.made != 0 {
-		return st.Ino == t.made || t.known && st.Ino == t.old.Seen.Ino, nil
+	if t := s.byID[id]; t != nil && t.made.Ino != 0 {
+		return objectOf(st).is(t.made) || t.known && sameObject(st, &t.old), nil
 	}
 	d, ok, err := row(s.ctx, s.journal, id)
-	return ok && (d.Seen.Ino == 0 || d.Seen.Ino == st.Ino), err
+	return ok && sameObject(st, &d), err
 }
 
 func absentOnly(err error) error {
@@ -221,7 +225,7 @@ func absentOnly(err error) error {
 func (s *search) owner(at spot, st beneath.Stat) (best *found, made bool) {
 	for _, f := range s.lost {
 		switch {
-		case f.made != 0 && f.made == st.Ino && f.madeAt == nowhere && f.wanted == at:
+		case f.made.is(objectOf(st)) && f.madeAt == nowhere && f.wanted == at:
 			return f, true
 		case !f.known || f.oldAt != nowhere || !sameObject(st, &f.old):
 		case s.rowSpot(f) == at || f.wanted == at:
@@ -251,7 +255,7 @@ func (s *search) settleFound(f *found) error {
 	if f.madeAt != nowhere {
 		at, fresh = f.madeAt, true
 		if f.oldAt != nowhere {
-			if err := s.discard(f.oldAt, f.row, &f.old, false); err != nil {
+			if err := s.discard(f.oldAt, f.row, &f.old, f.old.Node.Kind == journal.Dir); err != nil {
 				return err
 			}
 		}
@@ -282,7 +286,7 @@ func (s *search) settleFound(f *found) error {
 // arrived says whether a node is what and where the set wanted it, in a directory that
 // the journal knows.
 func (s *search) arrived(f *found, at spot, fresh bool) (bool, error) {
-	if !f.told || f.gone || at != f.wanted || !fresh && f.made != 0 {
+	if !f.told || f.gone || at != f.wanted || !fresh && f.made.Ino != 0 {
 		return false, nil
 	}
 	_, ok, err := row(s.ctx, s.journal, at.parent)

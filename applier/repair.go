@@ -29,9 +29,6 @@ func (a *Applier) Verify(ctx context.Context, content bool, f Fetcher) (Report, 
 	return report, err
 }
 
-// Verified says that a whole check has ended since Open.
-func (a *Applier) Verified() bool { return a.verified.Load() != nil }
-
 func (a *Applier) repair(ctx context.Context, c *checker, report *Report, f Fetcher) error {
 	ids := append(c.wrong, c.stale...)
 	for len(ids) > 0 {
@@ -62,7 +59,7 @@ func (a *Applier) repairPiece(ctx context.Context, ids []journal.NodeID, f Fetch
 		if err != nil {
 			return err
 		}
-		if ok && s.Node.Parent != journal.Parked {
+		if ok && (s.Node.Parent != journal.Parked || id == journal.Root) {
 			set.Entries = append(set.Entries, a.entryOf(ctx, &s))
 		}
 	}

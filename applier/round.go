@@ -21,7 +21,9 @@ type round struct {
 	notes     []journal.Entry
 	places    *places
 	flush     flushes
-	moves     int                       // renames so far
+	moves     int      // renames so far
+	left      []string // old versions in staging that the trash did not take
+	recorded  bool
 	committed bool                      // an intent was written
 	strays    []journal.NodeID          // nodes of ours that had to make way and have no place
 	loose     map[journal.NodeID]uint32 // directories that we had to make writable, with their mode
@@ -49,6 +51,11 @@ func (r *round) close() {
 			r.folders.staging.RemoveAll(t.staged)
 		}
 	}
+	for _, name := range r.left {
+		if r.recorded {
+			r.folders.staging.RemoveAll(name)
+		}
+	}
 	r.places.close()
 }
 
@@ -72,8 +79,9 @@ type task struct {
 	known  bool           // the disk has the node as old says
 	was    journal.NodeID // the stale node that this one takes over
 	lead   *task          // the hard-link group's first in this set
-	made   uint64         // the inode that was made for it, in staging at first
+	made   object         // what was made for it, in staging at first
 	staged string         // a name in staging that will take the node's place
+	parted bool           // it has to leave its inode to another group
 	grown  bool           // appended in place
 	late   bool           // a directory that gets its mode when all is placed
 	met    bool           // its old object was looked for
@@ -102,6 +110,8 @@ func (t *task) fail(err error) error {
 	t.state, t.err = failed, err
 	return nil
 }
+
+func (r *round) task(id journal.NodeID) *task { return r.byID[id] }
 
 // row reads a live row; ok is false when there is none.
 func row(ctx context.Context, j *journal.Journal, id journal.NodeID) (s journal.Stored, ok bool, err error) {

@@ -74,10 +74,23 @@ func (c *checker) run() (Report, error) {
 	root, ok, err := row(c.ctx, c.journal, journal.Root)
 	if err == nil && ok {
 		c.report.Nodes++
-		err = c.dir(&root, "")
+		if err = c.top(&root); err == nil {
+			err = c.dir(&root, "")
+		}
 	}
 	c.report.Seconds = time.Since(c.report.At).Seconds()
 	return c.report, err
+}
+
+// top checks the destination itself.
+func (c *checker) top(s *journal.Stored) error {
+	st, err := c.root.Top().Self()
+	if err == nil {
+		if what := compareStat(st, s); what != "" {
+			c.find(s, "", what)
+		}
+	}
+	return err
 }
 
 // dir checks what is in a directory, and everything beneath.
@@ -188,18 +201,25 @@ func (c *checker) compare(dir *beneath.Dir, s *journal.Stored) (string, error) {
 		}
 		return "", err
 	}
+	if what := compareStat(st, s); what != "" {
+		return what, nil
+	}
+	return c.compareKind(dir, s, st)
+}
+
+func compareStat(st beneath.Stat, s *journal.Stored) string {
 	n := &s.Node
 	switch {
 	case st.Type != typeOf(n.Kind):
-		return "type", nil
+		return "type"
 	case st.Mode != n.Mode && n.Kind != journal.Symlink && s.Seen.Lacks&journal.LackMode == 0:
-		return "mode", nil
+		return "mode"
 	case (st.UID != n.UID || st.GID != n.GID) && s.Seen.Lacks&journal.LackOwner == 0:
-		return "owner", nil
+		return "owner"
 	case n.Kind == journal.File && st.Size != n.Body.Size:
-		return "size", nil
+		return "size"
 	}
-	return c.compareKind(dir, s, st)
+	return ""
 }
 
 func (c *checker) compareKind(dir *beneath.Dir, s *journal.Stored, st beneath.Stat) (string, error) {
