@@ -113,11 +113,13 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 }
 
 // Settle is called when the tree is known to be in step: deletions are counted
-// anew from here. See [Limit].
+// anew from here, see [Limit], and a hold is over, whether it was confirmed or
+// what it held came back.
 func (a *Applier) Settle() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.act = act{}
+	a.dropHold()
 }
 
 // Apply makes a set true. When it returns nil, everything is on disk and

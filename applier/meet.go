@@ -3,7 +3,6 @@ package applier
 import (
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
-	"golang.org/x/sys/unix"
 )
 
 // meet finds what of a task's node is on the disk already: its own old state, a
@@ -242,5 +241,3 @@ func seenOf(st beneath.Stat) journal.Seen {
 		MTime: journal.Time{Sec: st.MSec, Nsec: st.MNsec},
 	}
 }
-
-func missing(err error) bool { return beneath.IsErrno(err, unix.ENOENT) }

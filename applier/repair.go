@@ -29,6 +29,9 @@ func (a *Applier) Verify(ctx context.Context, content bool, f Fetcher) (Report, 
 	return report, err
 }
 
+// Verified says that a whole check has ended since Open.
+func (a *Applier) Verified() bool { return a.verified.Load() != nil }
+
 func (a *Applier) repair(ctx context.Context, c *checker, report *Report, f Fetcher) error {
 	ids := append(c.wrong, c.stale...)
 	for len(ids) > 0 {

@@ -111,8 +111,6 @@ func (t *task) fail(err error) error {
 	return nil
 }
 
-func (r *round) task(id journal.NodeID) *task { return r.byID[id] }
-
 // row reads a live row; ok is false when there is none.
 func row(ctx context.Context, j *journal.Journal, id journal.NodeID) (s journal.Stored, ok bool, err error) {
 	s, err = j.Node(ctx, id)
