@@ -109,7 +109,7 @@ func (l *look) changeOf(s *sight) (*journal.Change, error) {
 			return nil, nil
 		}
 	case journal.Symlink:
-		n.MTime = s.st.mtime
+		n.MTime, n.Link = s.st.mtime, s.link
 		if n.Target, err = l.target(s); err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ func (l *look) expand(s *sight) error {
 	case s.id == 0: // put off
 	case s.st.kind == journal.Dir && !(s.listed && (s.node == nil || s.stays())):
 		return l.enter(s)
-	case s.st.kind == journal.File && s.st.nlink > 1:
+	case s.st.shared():
 		return l.seeLinks(s)
 	}
 	return nil
@@ -65,7 +65,7 @@ func (l *look) list(s *sight) bool {
 	return true
 }
 
-// seeLinks adds the other names of a file to the look: a write
+// seeLinks adds the other names of an inode to the look: a write
 // through one of them changes all, and makes an event for one.
 func (l *look) seeLinks(s *sight) error {
 	rows, err := l.journal.ByInode(l.ctx, s.st.ino)
@@ -99,7 +99,7 @@ func (l *look) linkAll() error {
 		for _, s := range group {
 			group := s.link
 			s.link = 0
-			if s.id == 0 || s.st.kind != journal.File || !s.there || s.putOff && s.node == nil {
+			if s.id == 0 || !s.st.linkable() || !s.there || s.putOff && s.node == nil {
 				continue
 			}
 			if group != 0 {

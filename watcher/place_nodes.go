@@ -207,7 +207,7 @@ func (l *look) left(row *journal.Stored, s *sight) (bool, error) {
 	if old == nil || !old.there || old.st.ident != s.st.ident {
 		return true, nil
 	}
-	if s.st.kind == journal.File && s.st.nlink > 1 {
+	if s.st.shared() {
 		return false, nil
 	}
 	return l.goneSince(old), nil // one link and two names: it moved between two glances

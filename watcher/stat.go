@@ -18,6 +18,12 @@ type stat struct {
 	mtime, ctime, btime journal.Time // btime is zero where there is none
 }
 
+// linkable says that it may have more names than one: a file, or a symlink.
+func (st *stat) linkable() bool { return st.kind == journal.File || st.kind == journal.Symlink }
+
+// shared says that it has.
+func (st *stat) shared() bool { return st.nlink > 1 && st.linkable() }
+
 // statAt looks at a name in a directory, "" for the descriptor itself. It
 // never follows a link and never triggers a mount.
 func statAt(fd int, name string) (stat, error) {
