@@ -51,7 +51,7 @@ func onDisk(root string) (picture, error) {
 			return err
 		}
 		st := fi.Sys().(*syscall.Stat_t)
-		if fi.Mode().IsRegular() {
+		if !fi.IsDir() {
 			names[st.Ino] = append(names[st.Ino], rel)
 		}
 		p[rel] = line
@@ -117,7 +117,7 @@ func inJournal(ctx context.Context, j *journal.Journal) (picture, map[string]jou
 	var walk func(path string, row journal.Stored) error
 	walk = func(path string, row journal.Stored) error {
 		p[path], rows[path] = describeNode(row.Node), row
-		if row.Node.Kind == journal.File {
+		if row.Node.Kind != journal.Dir {
 			key := fmt.Sprint("link ", row.Node.Link)
 			if row.Node.Link == 0 {
 				key = fmt.Sprint("node ", row.Node.ID)
