@@ -68,7 +68,7 @@ func (a *Applier) tidy(ctx context.Context) error {
 	if err := a.recover(ctx); err != nil {
 		return err
 	}
-	return errors.Join(a.folders.clean(), a.unpark(ctx))
+	return errors.Join(a.folders.clean(), a.unpark(ctx), dropIntent(a.folders.intent))
 }
 
 // Close waits for the running set and gives everything back. Twice is safe.
@@ -79,6 +79,7 @@ func (a *Applier) Close() error {
 		return nil
 	}
 	a.closed = true
+	endIntent(a.folders.intent)
 	return errors.Join(a.journal.Close(), a.folders.close())
 }
 

@@ -28,6 +28,7 @@ type capitol struct {
 	contents map[journal.Digest][]byte
 	rowSeq   map[journal.NodeID]journal.Seq
 	pending  map[journal.NodeID]journal.Entry
+	ended    map[journal.NodeID]bool           // removed nodes: whether it was a directory
 	told     map[journal.NodeID]journal.NodeID // parents, as of the last set
 	inline   int                               // contents up to this size travel with the set
 	buried   map[journal.NodeID]journal.Entry  // what was pending when it went with its directory
@@ -40,7 +41,7 @@ func newCapitol() *capitol {
 	c := &capitol{epoch: journal.Epoch{1}, next: 2, inline: 4 << 10,
 		nodes: map[journal.NodeID]journal.Node{}, contents: map[journal.Digest][]byte{},
 		rowSeq: map[journal.NodeID]journal.Seq{}, pending: map[journal.NodeID]journal.Entry{}, buried: map[journal.NodeID]journal.Entry{},
-		told: map[journal.NodeID]journal.NodeID{}}
+		ended: map[journal.NodeID]bool{}, told: map[journal.NodeID]journal.NodeID{}}
 	c.put(journal.Node{ID: journal.Root, Kind: journal.Dir, Mode: 0o755})
 	return c
 }
@@ -123,6 +124,7 @@ func (c *capitol) remove(id journal.NodeID) {
 		}
 	}
 	c.seq++
+	c.ended[id] = c.nodes[id].Kind == journal.Dir
 	delete(c.nodes, id)
 	c.pending[id] = journal.Entry{Seq: c.seq, Change: journal.Change{Gone: true, Node: journal.Node{ID: id}}}
 }
@@ -266,19 +268,19 @@ func (c *capitol) compare(path string, n journal.Node, inodes map[journal.NodeID
 	if st.Uid != n.UID || st.Gid != n.GID {
 		say("%s: owner %d:%d want %d:%d", path, st.Uid, st.Gid, n.UID, n.GID)
 	}
+	if n.Link != 0 {
+		if ino, ok := inodes[n.Link]; ok && ino != st.Ino {
+			say("%s: not a hard link of its group", path)
+		}
+		inodes[n.Link] = st.Ino
+	} else if st.Nlink > 1 && n.Kind != journal.Dir {
+		say("%s: %d names", path, st.Nlink)
+	}
 	switch n.Kind {
 	case journal.File:
 		got, err := os.ReadFile(path)
 		if err != nil || string(got) != string(c.contents[n.Body.Digest]) {
 			say("%s: content %.40q want %.40q (%v)", path, got, c.contents[n.Body.Digest], err)
-		}
-		if n.Link != 0 {
-			if ino, ok := inodes[n.Link]; ok && ino != st.Ino {
-				say("%s: not a hard link of its group", path)
-			}
-			inodes[n.Link] = st.Ino
-		} else if st.Nlink > 1 {
-			say("%s: %d names", path, st.Nlink)
 		}
 	case journal.Symlink:
 		if got, err := os.Readlink(path); err != nil || got != n.Target {

@@ -104,6 +104,38 @@ func TestACrashAtAnyCallIsHealed(t *testing.T) {
 	}
 }
 
+// beforeRecord ends the world when everything is in its place and nothing is recorded.
+type beforeRecord struct{ dead bool }
+
+func (b *beforeRecord) Before(op, name string) error {
+	if b.dead = b.dead || op == "record"; b.dead {
+		return errKilled
+	}
+	return nil
+}
+
+// TestAKillBeforeTheRecordIsNoStrangersDoing: rows and disk agree as soon as the
+// destination is open again, before any set.
+func TestAKillBeforeTheRecordIsNoStrangersDoing(t *testing.T) {
+	dir := t.TempDir()
+	c, set := scenario(t, dir)
+	a, err := applier.Open(applier.Config{Root: dir, MaxDelete: applier.Limit{Count: 1000}, Calls: &beforeRecord{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(a.Apply(t.Context(), set, c), a.Close()); !errors.Is(err, errKilled) {
+		t.Fatalf("Apply said %v", err)
+	}
+	b := city(t, dir)
+	healthy(t, b, dir)
+	if r, err := b.Verify(t.Context(), true, nil); err != nil || r.Extra > 0 {
+		t.Errorf("verify: %v, %d names that nobody made", err, r.Extra)
+	}
+	mustApply(t, b, set, c)
+	c.equal(t, dir)
+	healthy(t, b, dir)
+}
+
 // TestAnErrorAtAnyCallIsHealed fails only the n-th call, with errors of the
 // whole disk and of one path; the same process applies the set again.
 func TestAnErrorAtAnyCallIsHealed(t *testing.T) {

@@ -20,6 +20,7 @@ type folders struct {
 	parked  *beneath.Dir
 	trash   *beneath.Dir
 	intent  *beneath.File
+	killed  bool   // the process that had the destination before did not end by itself
 	dev     uint64 // of the root, with ino: what it must stay
 	ino     uint64
 	scratch string // of a dry run: everything of ours is there
@@ -63,7 +64,7 @@ func (f *folders) openOwn(in *beneath.Dir, root string) (err error) {
 			return rootError(root, err)
 		}
 	}
-	if f.intent, err = openIntent(f.state); err != nil {
+	if f.intent, f.killed, err = openIntent(f.state); err != nil {
 		return rootError(root, err)
 	}
 	return nil

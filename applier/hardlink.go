@@ -8,12 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stageHardLink gives a file the inode of its group, if one of the group is on
+// stageHardLink gives a file or a symbolic link the inode of its group, if one of the group is on
 // the disk with the same state, or takes it out of a group that it left. Not done
 // means that it is made like any other file: it is the group's first.
 func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err error) {
-	if t.node.Link == 0 {
+	switch {
+	case t.node.Link == 0 && t.known && t.old.Node.Link != 0:
 		return r.leaveGroup(ctx, t)
+	case t.node.Link == 0:
+		return false, nil
 	}
 	donor, lacks, err := r.donor(t)
 	if err == nil && donor == nowhere && t.parted {
@@ -52,7 +55,7 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 	return true, nil
 }
 
-// part finds files that share an inode and are to be of different groups from now
+// part finds names that share an inode and are to be of different groups from now
 // on: one group keeps the inode, that of a name which stays as it is if there is one.
 func (r *round) part() {
 	heirs := make(map[journal.NodeID]journal.NodeID)
@@ -70,7 +73,7 @@ func (r *round) part() {
 	}
 }
 
-// leaveGroup gives a file an inode of its own if it still shares one.
+// leaveGroup gives a name an inode of its own if it still shares one.
 func (r *round) leaveGroup(ctx context.Context, t *task) (bool, error) {
 	at, _, err := r.places.of(t.id())
 	if err != nil {
@@ -79,6 +82,9 @@ func (r *round) leaveGroup(ctx context.Context, t *task) (bool, error) {
 	st, ok, err := r.look(at)
 	if err != nil || !ok || st.Links < 2 {
 		return false, err
+	}
+	if t.node.Kind == journal.Symlink {
+		return true, r.stageLink(t)
 	}
 	return true, r.stageContent(ctx, t)
 }
@@ -115,7 +121,7 @@ func (r *round) donor(t *task) (spot, journal.Lack, error) {
 		if err != nil {
 			return nowhere, 0, err
 		}
-		if ok && st.Ino == s.Seen.Ino && st.Size == s.Node.Body.Size && st.MSec == s.Seen.MTime.Sec && st.MNsec == s.Seen.MTime.Nsec {
+		if ok && st.Ino == s.Seen.Ino && (st.Type == beneath.Link || st.Size == s.Node.Body.Size) && st.MSec == s.Seen.MTime.Sec && st.MNsec == s.Seen.MTime.Nsec {
 			return at, s.Seen.Lacks, nil
 		}
 	}

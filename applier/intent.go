@@ -85,17 +85,42 @@ func readIntent(f *beneath.File) (tasks []intended, err error) {
 	return tasks, nil
 }
 
+// The heads of an intent without tasks: a process that may still change things
+// has it, or none has.
+var (
+	idle   = [intentHead]byte{intentHead - 1: 1}
+	closed [intentHead]byte
+)
+
 // dropIntent says that rows and disk agree again.
 func dropIntent(f *beneath.File) error {
-	_, err := f.WriteAt(make([]byte, intentHead), 0)
+	_, err := f.WriteAt(idle[:], 0)
 	return err
 }
 
-// openIntent opens the file, made if it is not there.
-func openIntent(state *beneath.Dir) (*beneath.File, error) {
-	f, err := state.Write(intentName)
-	if beneath.IsErrno(err, unix.ENOENT) {
-		return state.Create(intentName, 0o600)
+// endIntent says that nobody changes anything any more, unless there is something to
+// be finished. If it fails, the next process is a little less sure than it could be.
+func endIntent(f *beneath.File) {
+	if tasks, err := readIntent(f); err == nil && len(tasks) == 0 {
+		f.WriteAt(closed[:], 0)
 	}
-	return f, err
+}
+
+// openIntent opens the file, made if it is not there, and says whether the
+// process that had it before was killed.
+func openIntent(state *beneath.Dir) (f *beneath.File, killed bool, err error) {
+	f, err = state.Write(intentName)
+	if beneath.IsErrno(err, unix.ENOENT) {
+		f, err = state.Create(intentName, 0o600)
+		return f, false, err
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	var head [intentHead]byte
+	n, err := f.ReadAt(head[:], 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return f, n == intentHead && head != closed, err
 }

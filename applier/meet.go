@@ -178,7 +178,7 @@ func (r *round) sameContent(n *journal.Node, at spot, st beneath.Stat) (bool, er
 		return true, nil
 	case journal.Symlink:
 		target, err := dir.Readlink(at.name)
-		return err == nil && target == n.Target, nil
+		return err == nil && target == n.Target && (st.Links == 1 || n.Link != 0), nil
 	}
 	if st.Size != n.Body.Size || st.Links > 1 && n.Link == 0 {
 		return false, nil

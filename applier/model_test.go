@@ -151,9 +151,9 @@ func (w *world) chmod() {
 	}
 }
 
-// hardLink gives a file another name, or takes a file out of its group.
+// hardLink gives a file or a symbolic link another name, or takes one out of its group.
 func (w *world) hardLink() {
-	id, ok := w.pick(journal.File)
+	id, ok := w.pick(journal.File, journal.Symlink)
 	if !ok {
 		return
 	}
@@ -244,7 +244,8 @@ func (w *world) isForeign(rel string) bool {
 	return err == nil && w.foreign[string(body)]
 }
 
-// pieces cuts a set as a cursor would: by seq, parents before children.
+// pieces cuts a set as a cursor would: by seq, parents before children, and the ends
+// of directories last, because what was moved out of them may come late.
 func (w *world) pieces(s applier.Set, size int) (sets []applier.Set) {
 	told := map[journal.NodeID]bool{}
 	byID := map[journal.NodeID]journal.Entry{}
@@ -264,8 +265,13 @@ func (w *world) pieces(s applier.Set, size int) (sets []applier.Set) {
 		order = append(order, e)
 	}
 	slices.SortFunc(s.Entries, func(a, b journal.Entry) int { return int(a.Seq) - int(b.Seq) })
-	for _, e := range s.Entries {
-		tell(e)
+	last := func(e journal.Entry) bool { return e.Change.Gone && w.ended[e.Change.Node.ID] }
+	for _, held := range []bool{false, true} {
+		for _, e := range s.Entries {
+			if last(e) == held {
+				tell(e)
+			}
+		}
 	}
 	for piece := range slices.Chunk(order, size) {
 		sets = append(sets, applier.Set{Entries: piece, Bodies: s.Bodies})

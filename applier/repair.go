@@ -2,6 +2,7 @@ package applier
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -19,10 +20,14 @@ func (a *Applier) Verify(ctx context.Context, content bool, f Fetcher) (Report, 
 	if err := a.folders.check(a.cfg.Root); err != nil {
 		return Report{}, err
 	}
-	report, err := c.run()
-	if err == nil && f != nil && !a.cfg.DryRun {
-		err = a.repair(ctx, c, &report, f)
+	if a.cfg.DryRun {
+		f = nil
 	}
+	_, err := c.run()
+	if err == nil {
+		err = a.confirm(ctx, c, f)
+	}
+	report := c.report
 	if err == nil {
 		a.verified.Store(&report)
 	}
@@ -32,25 +37,33 @@ func (a *Applier) Verify(ctx context.Context, content bool, f Fetcher) (Report, 
 // Verified says that a whole check has ended since Open.
 func (a *Applier) Verified() bool { return a.verified.Load() != nil }
 
-func (a *Applier) repair(ctx context.Context, c *checker, report *Report, f Fetcher) error {
-	ids := append(c.wrong, c.stale...)
-	for len(ids) > 0 {
-		piece := ids[:min(len(ids), repairPiece)]
-		ids = ids[len(piece):]
-		if err := a.repairPiece(ctx, piece, f); err != nil {
+// confirm looks again at what differed, while no set is being applied: names
+// that were on their way a moment ago are no difference, nor is what a set that broke
+// off has left, which comes again. What still differs is repaired.
+func (a *Applier) confirm(ctx context.Context, c *checker, f Fetcher) error {
+	wrong := c.suspects()
+	for piece := range slices.Chunk(wrong, repairPiece) {
+		if err := a.confirmPiece(ctx, c, piece, f); err != nil {
 			return err
 		}
 	}
+	if f == nil {
+		return nil
+	}
 	for _, id := range c.wrong {
 		if !a.troubles.has(id) {
-			report.Repaired++
+			c.report.Repaired++
+		}
+	}
+	for piece := range slices.Chunk(c.stale, repairPiece) {
+		if err := a.confirmPiece(ctx, c, piece, f); err != nil {
+			return err
 		}
 	}
 	return a.pruneAll(ctx, c.extra)
 }
 
-// repairPiece applies nodes again as their rows have them.
-func (a *Applier) repairPiece(ctx context.Context, ids []journal.NodeID, f Fetcher) error {
+func (a *Applier) confirmPiece(ctx context.Context, c *checker, ids []journal.NodeID, f Fetcher) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -58,13 +71,19 @@ func (a *Applier) repairPiece(ctx context.Context, ids []journal.NodeID, f Fetch
 	}
 	var set Set
 	for _, id := range ids {
-		s, ok, err := row(ctx, a.journal, id)
+		if a.doubts[id] {
+			continue
+		}
+		s, differs, err := c.again(id)
 		if err != nil {
 			return err
 		}
-		if ok && (s.Node.Parent != journal.Parked || id == journal.Root) {
+		if differs {
 			set.Entries = append(set.Entries, a.entryOf(ctx, &s))
 		}
+	}
+	if f == nil || len(set.Entries) == 0 {
+		return nil
 	}
 	return whole(a.apply(ctx, set, f, true))
 }

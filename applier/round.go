@@ -95,10 +95,10 @@ type task struct {
 // id is by which the places know the node.
 func (t *task) id() journal.NodeID { return t.node.ID }
 
-// keeps says whether the node's bytes are on the disk already, as its old state.
+// keeps says whether the node's bytes, or its target, are on the disk already, as its old state.
 func (t *task) keeps() bool {
 	o, n := &t.old.Node, t.node
-	return t.known && o.Kind == n.Kind && o.Body.Digest == n.Body.Digest && o.Body.Size == n.Body.Size
+	return t.known && o.Kind == n.Kind && o.Body.Digest == n.Body.Digest && o.Body.Size == n.Body.Size && o.Target == n.Target
 }
 
 // fail gives up on the task and on nothing else, or says that the error

@@ -37,9 +37,16 @@ func (a *Applier) Run(ctx context.Context, f Fetcher) error {
 func (a *Applier) runVerify(ctx context.Context, f Fetcher) {
 	r, err := a.Verify(ctx, false, f)
 	a.report("verify", err)
-	if err == nil && !r.Equal() {
-		a.cfg.Log.Info().Int64("missing", r.Missing).Int64("differs", r.Differs).Int64("repaired", r.Repaired).Msg("destination was changed")
+	killed := a.folders.killed
+	a.folders.killed = false
+	if err != nil || r.Equal() {
+		return
 	}
+	log, phrase := a.cfg.Log.Info(), "destination was changed"
+	if killed { // while a set was being staged, say: nobody was at the destination
+		log, phrase = a.cfg.Log.Debug(), "finished what was interrupted"
+	}
+	log.Int64("missing", r.Missing).Int64("differs", r.Differs).Int64("repaired", r.Repaired).Msg(phrase)
 }
 
 func (a *Applier) report(what string, err error) {

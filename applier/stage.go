@@ -93,10 +93,12 @@ func (r *round) split() (near, far, after []*task) {
 // nil if its bytes are here.
 func (r *round) sharing(t *task) any {
 	switch _, inline := r.set.Bodies[t.node.ID]; {
-	case t.gone || t.state != todo || t.node.Kind != journal.File:
+	case t.gone || t.state != todo || t.node.Kind == journal.Dir:
 		return nil
 	case t.node.Link != 0:
 		return t.node.Link
+	case t.node.Kind == journal.Symlink:
+		return nil
 	case inline || t.keeps() || t.node.Body.Size == 0:
 		return nil
 	}
@@ -118,20 +120,29 @@ func (r *round) stageKind(ctx context.Context, t *task) error {
 		return r.dressRoot(t)
 	case t.node.Kind == journal.File:
 		return r.stageFile(ctx, t)
-	case t.known && t.old.Node.Kind == t.node.Kind && t.old.Node.Target == t.node.Target:
+	case t.node.Kind == journal.Symlink:
+		return r.stageSymlink(ctx, t)
+	case t.known && t.old.Node.Kind == t.node.Kind:
 		return r.dressOld(t)
-	case t.node.Kind == journal.Dir:
-		return r.stageDir(t)
+	}
+	return r.stageDir(t)
+}
+
+// stageSymlink keeps a link that leads where it should.
+func (r *round) stageSymlink(ctx context.Context, t *task) error {
+	if done, err := r.stageHardLink(ctx, t); done || err != nil {
+		return err
+	}
+	if t.keeps() {
+		return r.dressOld(t)
 	}
 	return r.stageLink(t)
 }
 
 // stageFile finds the cheapest way to the content.
 func (r *round) stageFile(ctx context.Context, t *task) error {
-	if t.node.Link != 0 || t.known && t.old.Node.Link != 0 {
-		if done, err := r.stageHardLink(ctx, t); done || err != nil {
-			return err
-		}
+	if done, err := r.stageHardLink(ctx, t); done || err != nil {
+		return err
 	}
 	if t.keeps() {
 		whole, err := r.wholeOld(t)

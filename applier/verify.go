@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
@@ -183,6 +184,50 @@ func (c *checker) find(s *journal.Stored, path, what string) {
 	if len(c.report.Findings) < maxFindings {
 		c.report.Findings = append(c.report.Findings, Finding{path, what})
 	}
+}
+
+// suspects are the nodes that differed, to be looked at once more: what is counted
+// and listed begins anew.
+func (c *checker) suspects() []journal.NodeID {
+	ids := c.wrong
+	c.wrong, c.report.Missing, c.report.Differs, c.report.Findings = nil, 0, 0, nil
+	return ids
+}
+
+// again compares one node as it is now. It differs also if only its row is
+// behind.
+func (c *checker) again(id journal.NodeID) (s journal.Stored, differs bool, err error) {
+	s, ok, err := row(c.ctx, c.journal, id)
+	if err != nil || !ok {
+		return s, false, err
+	}
+	if id == journal.Root {
+		n := len(c.wrong)
+		err := c.top(&s)
+		return s, len(c.wrong) > n, err
+	}
+	path, err := c.journal.Path(c.ctx, id)
+	if errors.Is(err, journal.ErrNotFound) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, err
+	}
+	dir, err := c.root.Dir(path[:max(strings.LastIndexByte(path, '/'), 0)])
+	if err != nil && !pathOnly(err) {
+		return s, false, err
+	}
+	if err == nil {
+		defer dir.Close()
+	}
+	what, err := c.compare(dir, &s)
+	if err != nil || what == "" {
+		return s, false, err
+	}
+	if what != stale {
+		c.find(&s, path, what)
+	}
+	return s, true, nil
 }
 
 // stale is no difference: only the change time moved on.
