@@ -115,12 +115,18 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 
 // Settle is called when the tree is known to be in step: deletions are counted
 // anew from here, see [Limit], and a hold is over, whether it was confirmed or
-// what it held came back.
+// what it held came back. What is still parked belongs nowhere.
 func (a *Applier) Settle() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.closed {
+		return
+	}
 	a.act = act{}
 	a.dropHold()
+	if !a.cfg.DryRun {
+		a.report("drop what is parked", a.dropParked(context.Background()))
+	}
 }
 
 // Apply makes a set true. When it returns nil, everything is on disk and

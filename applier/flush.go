@@ -12,6 +12,10 @@ import (
 // whole file system costs one for all, but writes other programs' bytes too.
 const fewFlushes = 64
 
+// fewAfter is how many directories are flushed one by one when the round has
+// flushed the whole file system for its files: then little else is left to write.
+const fewAfter = 4
+
 // flushes decides how a round reaches the disk. file may be called at once.
 type flushes struct {
 	many  bool
@@ -53,7 +57,11 @@ func (f *flushes) touch(dir journal.NodeID) {
 
 // flushDirs puts the names on disk. A directory that went meanwhile needs none.
 func (r *round) flushDirs() error {
-	if len(r.flush.dirs) > fewFlushes {
+	few := fewFlushes
+	if r.flush.many {
+		few = fewAfter
+	}
+	if len(r.flush.dirs) > few {
 		return r.folders.root.Top().SyncAll()
 	}
 	for id := range r.flush.dirs {

@@ -32,6 +32,7 @@ type places struct {
 	known map[journal.NodeID]spot           // from rows
 	moved map[journal.NodeID]spot           // by this round
 	held  map[spot]journal.NodeID           // who was put there by this round
+	rows  map[spot]journal.NodeID           // whose row is there; 0: nobody's
 	was   map[journal.NodeID]journal.NodeID // directory to the stale one it takes over
 	fresh map[journal.NodeID]bool           // directories without a row: nothing of ours is in them
 }
@@ -40,7 +41,7 @@ func newPlaces(ctx context.Context, j *journal.Journal, f *folders) *places {
 	return &places{
 		ctx: ctx, journal: j, folders: f, dirs: dirs{open: make(map[journal.NodeID]*openDir)},
 		known: make(map[journal.NodeID]spot), moved: make(map[journal.NodeID]spot),
-		held: make(map[spot]journal.NodeID), was: make(map[journal.NodeID]journal.NodeID), fresh: make(map[journal.NodeID]bool),
+		held: make(map[spot]journal.NodeID), rows: make(map[spot]journal.NodeID), was: make(map[journal.NodeID]journal.NodeID), fresh: make(map[journal.NodeID]bool),
 	}
 }
 
@@ -106,11 +107,33 @@ func (p *places) holder(at spot) (journal.NodeID, error) {
 	if fresh {
 		return 0, nil
 	}
-	s, err := p.lookup(at, was)
-	if errors.Is(err, journal.ErrNotFound) || err == nil && p.hasMoved(s.Node.ID) {
-		return 0, nil
+	if was != 0 { // its children are still the stale one's
+		at.parent = was
 	}
-	return s.Node.ID, err
+	id, err := p.rowAt(at)
+	if err != nil || id == 0 || p.hasMoved(id) {
+		return 0, err
+	}
+	return id, nil
+}
+
+// rowAt says which node's row is at a spot, 0 if none. Rows stay as they are
+// during a round, so it is asked once.
+func (p *places) rowAt(at spot) (journal.NodeID, error) {
+	p.mu.Lock()
+	id, ok := p.rows[at]
+	p.mu.Unlock()
+	if ok {
+		return id, nil
+	}
+	s, err := p.journal.Lookup(p.ctx, at.parent, at.name)
+	if err != nil && !errors.Is(err, journal.ErrNotFound) {
+		return 0, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rows[at] = s.Node.ID
+	return s.Node.ID, nil
 }
 
 func (p *places) hasMoved(id journal.NodeID) bool {
@@ -118,15 +141,6 @@ func (p *places) hasMoved(id journal.NodeID) bool {
 	defer p.mu.Unlock()
 	_, moved := p.moved[id]
 	return moved
-}
-
-// lookup finds the row at a spot; the children of a directory that takes over a
-// stale one are still the stale one's.
-func (p *places) lookup(at spot, was journal.NodeID) (journal.Stored, error) {
-	if was != 0 {
-		return p.journal.Lookup(p.ctx, was, at.name)
-	}
-	return p.journal.Lookup(p.ctx, at.parent, at.name)
 }
 
 // alive says whether a directory is in the tree, or parked: rows beneath a removed

@@ -49,3 +49,30 @@ func (r *round) unparkOne(name string) error {
 	}
 	return err
 }
+
+// dropParked removes what is parked when the tree is known to be whole without it:
+// its end went by untold, with that of a directory that it had been moved to.
+func (a *Applier) dropParked(ctx context.Context) error {
+	rows, err := a.journal.Children(ctx, journal.Parked)
+	if err != nil {
+		return err
+	}
+	r := newRound(ctx, a, Set{Position: a.journal.Position()}, nil)
+	defer r.close()
+	var entries []journal.Entry
+	for i := range rows {
+		s := &rows[i]
+		if isRoot(&s.Node) {
+			continue
+		}
+		if err := r.discardAt(spot{journal.Parked, s.Node.Name}, s.Node.ID, s); err != nil {
+			return err
+		}
+		entries = append(entries, journal.Entry{Seq: max(s.Seq, r.set.Position.Seq), Time: now(),
+			Change: journal.Change{Gone: true, Node: journal.Node{ID: s.Node.ID}}})
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return a.journal.Record(ctx, entries, journal.Position{})
+}
