@@ -110,8 +110,9 @@ func (l *look) settle(s *sight) error {
 // notYet puts off a name that shows another inode than the journal knows, if
 // that costs a node its identity: what the name showed before may turn up
 // elsewhere in a moment. A directory with something in it gets a quiet window, because then
-// nothing in it is deleted and made again; a file that another known file
-// replaces gets a blink.
+// nothing in it is deleted and made again, and so does a large file: a log that is
+// being rotated would be sent again. A small file that another known file replaces
+// gets a blink.
 func (l *look) notYet(s *sight, replaced bool) bool {
 	window := time.Duration(0)
 	switch {
@@ -119,6 +120,8 @@ func (l *look) notYet(s *sight, replaced bool) bool {
 	case s.row.Beneath.Nodes > 0:
 		window = l.patience.quiet
 		l.unclear = l.now.Add(2 * window)
+	case s.row.Node.Kind == journal.File && s.row.Node.Body.Size >= stateFrom:
+		window = l.patience.quiet
 	case replaced:
 		window = blink
 	}
