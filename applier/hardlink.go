@@ -57,7 +57,7 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 
 // part finds names that share an inode and are to be of different groups from now
 // on: one group keeps the inode, that of a name which stays as it is if there is one.
-func (r *round) part() {
+func (r *round) part() error {
 	heirs := make(map[journal.NodeID]journal.NodeID)
 	for _, stays := range []bool{true, false} {
 		for _, t := range r.tasks {
@@ -66,11 +66,31 @@ func (r *round) part() {
 			}
 			heir, ok := heirs[t.old.Node.Link]
 			if !ok {
-				heirs[t.old.Node.Link] = t.node.Link
+				var err error
+				if heir, err = r.heir(t); err != nil {
+					return err
+				}
+				heirs[t.old.Node.Link] = heir
 			}
-			t.parted = ok && heir != t.node.Link
+			t.parted = heir != t.node.Link
 		}
 	}
+	return nil
+}
+
+// heir is the group that keeps the inode of a task's old group: the old one if a
+// name of it is not in the set, else the task's new one.
+func (r *round) heir(t *task) (journal.NodeID, error) {
+	if t.node.Link == t.old.Node.Link || t.was != 0 { // after a renumbering groups have other ids
+		return t.node.Link, nil
+	}
+	rows, err := r.journal.ByLink(r.ctx, t.old.Node.Link)
+	for _, s := range rows {
+		if s.Node.ID != t.old.Node.ID && r.byID[s.Node.ID] == nil {
+			return t.old.Node.Link, err
+		}
+	}
+	return t.node.Link, err
 }
 
 // leaveGroup gives a name an inode of its own if it still shares one.

@@ -89,28 +89,65 @@ func (r *round) needParent(t *task) (bool, error) {
 			return false, err
 		}
 	}
-	waits := p != nil && (p.state == todo || p.state == doing)
+	waits := p != nil && p.waits()
 	_, here, err := r.places.of(parent)
 	if err != nil {
 		return false, err
 	}
 	inside := false
 	if here && t.known && t.old.Node.Kind == journal.Dir {
-		if inside, err = r.places.inside(parent, t.id()); err != nil {
+		var carrier *task
+		if inside, carrier, err = r.comeOut(parent, t.id()); err != nil {
 			return false, err
 		}
+		waits = waits || carrier != nil
 	}
 	switch {
 	case here && !inside:
 		return true, nil
 	case !waits && inside:
 		return false, errTangled
-	case !waits || p.gone:
+	case !waits || p != nil && p.gone:
 		return false, errNoParent
 	case !t.known:
 		return false, nil
 	}
 	return false, r.park(t.id())
+}
+
+// comeOut says whether a directory is beneath another. If something between them
+// is to be moved, it is settled first; what still waits then is the carrier.
+func (r *round) comeOut(id, above journal.NodeID) (inside bool, carrier *task, err error) {
+	for range 2 {
+		if inside, err = r.places.inside(id, above); err != nil || !inside {
+			return inside, nil, err
+		}
+		if carrier, err = r.carrier(id, above); err != nil || carrier == nil || carrier.state == doing {
+			return inside, carrier, err
+		}
+		if err = r.settle(carrier); err != nil {
+			return inside, nil, err
+		}
+	}
+	if carrier != nil && !carrier.waits() {
+		carrier = nil
+	}
+	return inside, carrier, nil
+}
+
+// carrier is the highest directory between two that is not yet where it belongs.
+func (r *round) carrier(id, above journal.NodeID) (found *task, err error) {
+	for hops := 0; id != above && hops < maxDepth; hops++ {
+		if t := r.byID[id]; t != nil && !t.gone && t.waits() {
+			found = t
+		}
+		at, ok, err := r.places.of(id)
+		if err != nil || !ok {
+			return nil, err
+		}
+		id = at.parent
+	}
+	return found, nil
 }
 
 // settleHolder lets the node that holds the wanted name go where it belongs.

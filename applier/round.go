@@ -92,6 +92,9 @@ type task struct {
 	seen  journal.Seen
 }
 
+// waits says whether it is not yet where it belongs, and may still get there.
+func (t *task) waits() bool { return t.state == todo || t.state == doing }
+
 // id is by which the places know the node.
 func (t *task) id() journal.NodeID { return t.node.ID }
 

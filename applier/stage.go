@@ -21,7 +21,9 @@ const (
 // new directories and links in staging, owner and mode of what stays, bytes
 // at the end of what grew. Then it flushes the files.
 func (r *round) stage() error {
-	r.part()
+	if err := r.part(); err != nil {
+		return err
+	}
 	near, far, after := r.split()
 	r.flush.choose(len(near) + len(far) + len(after))
 	if err := r.stageAll(near, far); err != nil {
