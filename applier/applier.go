@@ -29,7 +29,6 @@ type Applier struct {
 	doubts   doubts
 	forecast Forecast
 	closed   bool
-	debugBad int
 }
 
 // Open opens a destination and its journal, and puts in order what a crash left.
@@ -170,7 +169,6 @@ func (a *Applier) applyRound(ctx context.Context, s Set, f Fetcher, again bool) 
 	r := newRound(ctx, a, s, f)
 	r.again = again
 	defer r.close()
-	defer func() { a.debugCheck(r, err) }()
 	steps := []func() error{r.plan, r.hold, r.stage, r.commit, r.place, r.clear, r.seal, r.record}
 	if a.cfg.DryRun {
 		steps = []func() error{r.plan, r.hold, r.count, r.record}
