@@ -105,10 +105,13 @@ func TestACrashAtAnyCallIsHealed(t *testing.T) {
 }
 
 // beforeRecord ends the world when everything is in its place and nothing is recorded.
-type beforeRecord struct{ dead bool }
+type beforeRecord struct{ dead atomic.Bool }
 
 func (b *beforeRecord) Before(op, name string) error {
-	if b.dead = b.dead || op == "record"; b.dead {
+	if op == "record" {
+		b.dead.Store(true)
+	}
+	if b.dead.Load() {
 		return errKilled
 	}
 	return nil

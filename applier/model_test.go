@@ -365,8 +365,10 @@ func (w *world) interrupted(t *testing.T, a *applier.Applier, open func() *appli
 	} else {
 		w.inline = int(n) // the rest is fetched
 		s.Bodies = nil
+		var left atomic.Int64 // several fetches run at once
+		left.Store(n)
 		w.fail = func(journal.Node, int64) error {
-			if n--; n < 50 {
+			if left.Add(-1) < 50 {
 				cut()
 				return errCut
 			}
