@@ -90,6 +90,12 @@ func (r *round) locate(t *task) error {
 		if !ok || !sameObject(st, &t.old) {
 			continue
 		}
+		if other, err := r.places.rowAt(s); err != nil || other != 0 && other != t.id() && s != at {
+			if err != nil {
+				return err
+			}
+			continue // another name of the same inode
+		}
 		if s != at {
 			r.places.put(t.id(), s)
 		}
