@@ -20,8 +20,9 @@ const intentName = "intent"
 
 // intended is a task as the intent has it: enough to know its object again.
 type intended struct {
-	Entry journal.Entry
-	Made  object // what was made for it in staging; zero: nothing
+	Entry   journal.Entry
+	Made    object // what was made for it in staging; zero: nothing
+	Adopted bool   // Made is a stranger's, which the set took as it was
 }
 
 // commit is the point of no return: it writes the intent, and from here on a
@@ -38,7 +39,11 @@ func (r *round) commit() error {
 		if t.state == todo {
 			e := t.entry
 			e.Change.Was, e.Path = t.was, ""
-			tasks = append(tasks, intended{e, t.made})
+			i := intended{Entry: e, Made: t.made}
+			if i.Adopted = t.adopted && t.made.Ino == 0; i.Adopted {
+				i.Made = object{t.old.Seen.Ino, t.old.Seen.BTime}
+			}
+			tasks = append(tasks, i)
 		}
 	}
 	if len(tasks) == 0 {

@@ -163,7 +163,7 @@ func (r *round) adoptForeign(t *task, at spot, st beneath.Stat) error {
 	if err != nil || !same {
 		return err
 	}
-	t.known = true
+	t.known, t.adopted = true, true
 	t.old = journal.Stored{Node: journal.Node{ID: t.id(), Parent: at.parent, Name: at.name, Kind: t.node.Kind,
 		Body: t.node.Body, Target: t.node.Target, Link: t.node.Link}, Seen: seenOf(st)}
 	r.places.put(t.id(), at)

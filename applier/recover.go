@@ -75,7 +75,7 @@ func (s *search) cast(tasks []intended) error {
 }
 
 func (s *search) castTask(i *intended) error {
-	t := &task{entry: i.Entry, gone: i.Entry.Change.Gone, made: i.Made, was: i.Entry.Change.Was}
+	t := &task{entry: i.Entry, gone: i.Entry.Change.Gone, made: i.Made, adopted: i.Adopted, was: i.Entry.Change.Was}
 	t.node = &t.entry.Change.Node
 	s.doubts[t.node.ID] = true
 	if t.node.ID == journal.Root {
@@ -358,7 +358,7 @@ func (s *search) removeUnknown() error {
 	for left := -1; ; {
 		n := 0
 		for _, f := range s.lost {
-			if f.known || f.madeAt == nowhere || f.madeAt.parent == inStaging {
+			if f.known || f.adopted || f.madeAt == nowhere || f.madeAt.parent == inStaging {
 				continue
 			}
 			gone, err := s.removeMade(f, left == 0)
