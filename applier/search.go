@@ -1,0 +1,208 @@
+package applier
+
+import (
+	"errors"
+
+	"github.com/hydrasync/hydrasync/applier/beneath"
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// search looks for what a round left anywhere.
+type search struct {
+	*round
+	lost    []*found
+	spots   map[spot]bool // where something may be; true: looked at
+	entries []journal.Entry
+}
+
+// found is a node whose objects are looked for.
+type found struct {
+	*task
+	told   bool           // the set names it; else it stood in the way
+	row    journal.NodeID // its row's id: that of the stale node that it takes over, if any
+	oldAt  spot           // where the object of its row is
+	madeAt spot           // where the one that was made for it is
+	wanted spot
+}
+
+// cast lists the nodes that the round could have moved, and the spots.
+func (s *search) cast(tasks []intended) error {
+	for i := range tasks {
+		if err := s.castTask(&tasks[i]); err != nil {
+			return err
+		}
+	}
+	for _, f := range s.lost {
+		if err := s.castHolder(f.wanted); err != nil {
+			return err
+		}
+	}
+	names, err := s.folders.staging.Names()
+	for _, name := range names {
+		s.spots[spot{inStaging, name}] = false
+	}
+	return err
+}
+
+func (s *search) castTask(i *intended) error {
+	t := &task{entry: i.Entry, gone: i.Entry.Change.Gone, made: i.Made, adopted: i.Adopted, was: i.Entry.Change.Was}
+	t.node = &t.entry.Change.Node
+	s.doubts[t.node.ID] = true
+	if t.node.ID == journal.Root {
+		return nil
+	}
+	f := &found{task: t, told: true, row: t.node.ID, oldAt: nowhere, madeAt: nowhere, wanted: nowhere}
+	if t.was != 0 {
+		f.row = t.was
+	}
+	done, err := s.recorded(f)
+	if err != nil || done {
+		return err
+	}
+	if !t.gone {
+		f.wanted = spot{t.node.Parent, t.node.Name}
+	}
+	s.add(f)
+	return nil
+}
+
+// recorded says whether the journal is as new as the intent: then the round
+// came to its end, or another did its work.
+func (s *search) recorded(f *found) (bool, error) {
+	now, err := s.journal.Node(s.ctx, f.node.ID)
+	if err != nil && !errors.Is(err, journal.ErrNotFound) {
+		return false, err
+	}
+	if err == nil && (now.Seq > f.entry.Seq || now.Seq == f.entry.Seq && (now.Gone || f.made.Ino == 0 || f.made.Ino == now.Seen.Ino)) {
+		return true, nil
+	}
+	f.old, f.known, err = row(s.ctx, s.journal, f.row)
+	return false, err
+}
+
+func (s *search) add(f *found) {
+	s.lost = append(s.lost, f)
+	s.byID[f.row], s.byID[f.node.ID] = f.task, f.task
+	for _, at := range []spot{f.wanted, s.rowSpot(f), {journal.Parked, parkedName(f.row)}} {
+		if at != nowhere {
+			s.spots[at] = false
+		}
+	}
+}
+
+// castHolder adds the node whose row says that it is at a spot: it may have made way.
+func (s *search) castHolder(at spot) error {
+	if at == nowhere {
+		return nil
+	}
+	h, err := s.journal.Lookup(s.ctx, at.parent, at.name)
+	if errors.Is(err, journal.ErrNotFound) || err == nil && s.byID[h.Node.ID] != nil {
+		return nil
+	}
+	if err == nil {
+		t := &task{old: h, known: true, node: &h.Node}
+		s.add(&found{task: t, row: h.Node.ID, oldAt: nowhere, madeAt: nowhere, wanted: nowhere})
+	}
+	return err
+}
+
+// rowSpot is where a node's row says that it is.
+func (s *search) rowSpot(f *found) spot {
+	if !f.known {
+		return nowhere
+	}
+	return spot{f.old.Node.Parent, f.old.Node.Name}
+}
+
+// find looks at the spots again and again, because each directory that is found
+// makes others reachable.
+func (s *search) find() error {
+	for again := true; again; {
+		again = false
+		s.places.dirs.forgetAll()
+		for at, seen := range s.spots {
+			if seen {
+				continue
+			}
+			ok, err := s.findAt(at)
+			if err != nil {
+				return err
+			}
+			again = again || ok
+		}
+	}
+	return nil
+}
+
+// findAt says whether something of ours was found at a spot that was not
+// reachable before.
+func (s *search) findAt(at spot) (bool, error) {
+	if ok, err := s.reachable(at.parent); err != nil || !ok {
+		return false, err
+	}
+	st, ok, err := s.lookStaged(at)
+	if err != nil || !ok {
+		return false, err
+	}
+	s.spots[at] = true
+	f, made := s.owner(at, st)
+	switch {
+	case f == nil:
+		return false, nil
+	case made:
+		f.madeAt = at
+	default:
+		f.oldAt = at
+	}
+	if made || f.madeAt == nowhere {
+		s.places.put(f.row, at)
+		s.places.put(f.node.ID, at)
+	}
+	return true, nil
+}
+
+// reachable makes sure that the path to a directory leads to that directory and
+// not to what has its place at the moment.
+func (s *search) reachable(id journal.NodeID) (bool, error) {
+	if id == inStaging || id == journal.Parked || id == journal.Root {
+		return true, nil
+	}
+	dir, release, err := s.places.dir(id)
+	if err != nil {
+		return false, absentOnly(err)
+	}
+	defer release()
+	st, err := dir.Self()
+	if err != nil {
+		return false, err
+	}
+	if t := s.byID[id]; t != nil && t.made.Ino != 0 {
+		return objectOf(st).is(t.made) || t.known && sameObject(st, &t.old), nil
+	}
+	d, ok, err := row(s.ctx, s.journal, id)
+	return ok && sameObject(st, &d), err
+}
+
+func absentOnly(err error) error {
+	if pathOnly(err) {
+		return nil
+	}
+	return err
+}
+
+// owner is the node whose object was found. Names of one inode cannot be told
+// apart: who wants to be there, or was there, is it; else any that was not found yet.
+func (s *search) owner(at spot, st beneath.Stat) (best *found, made bool) {
+	for _, f := range s.lost {
+		switch {
+		case f.made.is(objectOf(st)) && f.madeAt == nowhere && f.wanted == at:
+			return f, true
+		case !f.known || f.oldAt != nowhere || !sameObject(st, &f.old):
+		case s.rowSpot(f) == at || f.wanted == at:
+			return f, false
+		default:
+			best = f
+		}
+	}
+	return best, false
+}
