@@ -171,15 +171,18 @@ func TestWrongTokenEndsTheCity(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("not-the-token-at-all"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, args := range map[string][]string{
-		"a wrong token": {"city", "--from", l.url(), "--to", l.dst, "--tls-ca", l.ca.file, "--token-file", wrong}, // without --once: it is permanent
-		"no token":      {"city", "--from", l.url(), "--to", l.dst, "--tls-ca", l.ca.file},
-		"tail":          {"tail", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong},
-		"verify":        {"verify", l.dst, "--from", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong},
-		"status":        {"status", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong},
+	for _, row := range []struct { // in this order: verify needs what the cities leave
+		name string
+		args []string
+	}{
+		{"a wrong token", []string{"city", "--from", l.url(), "--to", l.dst, "--tls-ca", l.ca.file, "--token-file", wrong}}, // without --once: it is permanent
+		{"no token", []string{"city", "--from", l.url(), "--to", l.dst, "--tls-ca", l.ca.file}},
+		{"tail", []string{"tail", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong}},
+		{"verify", []string{"verify", l.dst, "--from", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong}},
+		{"status", []string{"status", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			out, code := run(t, args...)
+		t.Run(row.name, func(t *testing.T) {
+			out, code := run(t, row.args...)
 			if code != 1 || !strings.Contains(out, "the token is missing or wrong") || !strings.Contains(out, "hydrasync: hint: ") || !strings.Contains(out, "--token-file") {
 				t.Errorf("ended with %d, want 1, a reason and a hint:\n%s", code, out)
 			}
