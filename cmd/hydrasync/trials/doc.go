@@ -8,5 +8,6 @@
 //	            └───────────────── judge ────────────────────┘
 //
 // The trials need rsync, and some of them root; what is missing is named when
-// one is skipped. HYDRASYNC_TRIAL_SECONDS lengthens the storms.
+// one is skipped. HYDRASYNC_TRIAL_SECONDS lengthens the storms, HYDRASYNC_TRIAL_SEED
+// repeats one, HYDRASYNC_TRIAL_KEEP=DIR keeps both trees and the state of a failure.
 package trials
