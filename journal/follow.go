@@ -15,7 +15,6 @@ const followSpan = 8
 type logged struct {
 	entry  Entry
 	newest bool
-	born   Seq
 }
 
 // follow reads the log from c.since.
@@ -31,7 +30,6 @@ func (c *Cursor) follow(ctx context.Context, r *reading, limit int) error {
 	if err != nil {
 		return err
 	}
-	r.start = c.since
 	for i := range found {
 		l := &found[i]
 		if err := c.followOne(ctx, r, l); err != nil {
@@ -83,7 +81,7 @@ func (c *Cursor) followOne(ctx context.Context, r *reading, l *logged) error {
 	moved := e.PlaceSeq > c.known
 	switch {
 	case e.Change.Gone || !ok || moved && !c.scope.Has(path):
-		c.tellGone(r, l)
+		c.tellGone(r, *e)
 		return nil
 	case !c.scope.Has(path):
 		return nil
@@ -103,18 +101,13 @@ func (c *Cursor) followOne(ctx context.Context, r *reading, l *logged) error {
 }
 
 // tellGone tells that a node is gone, has left the scope, or was moved beneath
-// something removed. What was born since the last reading the reader cannot
-// know, but for what is told ahead of its turn, perhaps by a cursor before this
-// one: directories, and all that enters a scope. Outside the scope a node's
-// name is not the reader's business. A directory is held back until the head is
-// reached: what was moved out of it may be told later than its end, and on the
-// reader's side would go with it.
-func (c *Cursor) tellGone(r *reading, l *logged) {
-	e := l.entry
+// something removed. Even one that was made after c.since: the reader may know it,
+// told ahead of its turn or past a position that lagged for what was held back.
+// Outside the scope a node's name is not the reader's business. A directory is
+// held back until the head is reached: what was moved out of it may be told
+// later than its end, and on the reader's side would go with it.
+func (c *Cursor) tellGone(r *reading, e Entry) {
 	id := e.Change.Node.ID
-	if l.born > r.start && e.Change.Node.Kind != Dir && len(c.scope) == 0 {
-		return
-	}
 	e.Change = Change{Node: e.Change.Node, Gone: true}
 	if len(c.scope) > 0 {
 		e.Change.Node, e.Path = Node{ID: id, Kind: e.Change.Node.Kind}, ""
@@ -164,7 +157,7 @@ func (c *Cursor) list(ctx context.Context, r *reading, limit int) error {
 
 // entriesAfter reads the log and says whether there may be more.
 func (r *reading) entriesAfter(ctx context.Context, since Seq, limit int) (found []logged, more bool, err error) {
-	rows, err := r.q.QueryContext(ctx, `SELECT `+entryColumns+`, coalesce(n.body_seq, 0), coalesce(n.place_seq, 0), coalesce(n.born, 0), n.id IS NOT NULL, coalesce(n.gone, 0)
+	rows, err := r.q.QueryContext(ctx, `SELECT `+entryColumns+`, coalesce(n.body_seq, 0), coalesce(n.place_seq, 0), n.id IS NOT NULL, coalesce(n.gone, 0)
 		FROM entries e LEFT JOIN nodes n ON n.id = e.node AND n.seq = e.seq WHERE e.seq > ? ORDER BY e.seq LIMIT ?`,
 		int64(since), limit*followSpan)
 	if err != nil {
@@ -174,11 +167,11 @@ func (r *reading) entriesAfter(ctx context.Context, since Seq, limit int) (found
 	live := 0
 	for rows.Next() {
 		var l logged
-		var body, placed, born, gone int64
-		if l.entry, err = scanEntry(rows, &body, &placed, &born, &l.newest, &gone); err != nil {
+		var body, placed, gone int64
+		if l.entry, err = scanEntry(rows, &body, &placed, &l.newest, &gone); err != nil {
 			return nil, false, err
 		}
-		l.born, l.entry.Change.Gone = Seq(born), l.entry.Change.Gone || gone != 0
+		l.entry.Change.Gone = l.entry.Change.Gone || gone != 0
 		l.entry.BodySeq, l.entry.PlaceSeq = Seq(body), Seq(placed)
 		found = append(found, l)
 		if l.newest || l.entry.Note != nil {
@@ -198,7 +191,6 @@ type reading struct {
 	chunk  *Chunk
 	dirs   map[NodeID]*place
 	logged bool // entries made of rows get the time and digest of the log
-	start  Seq  // since, when the reading began
 }
 
 // place is a directory with its path, if it is alive.

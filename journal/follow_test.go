@@ -277,9 +277,35 @@ func TestCatchUpTellsEachChangedNodeOnce(t *testing.T) {
 	for _, e := range chunk.Entries {
 		told = append(told, fmt.Sprint(e.Change.Node.ID, e.Change.Gone))
 	}
-	if want := "[2 false 3 true 4 true]"; fmt.Sprint(told) != want || !chunk.Done {
+	if want := "[2 false 5 true 3 true 4 true]"; fmt.Sprint(told) != want || !chunk.Done {
 		t.Errorf("told %v, done %v; want %v, done", told, chunk.Done, want)
 	}
+}
+
+// While a removed directory is held back the position stays before it, so a
+// city that reconnects has what the position does not tell.
+func TestReconnectWhileARemovalIsHeldBackLeavesNothingBehind(t *testing.T) {
+	j := MustNew(t)
+	MustAppend(t, j, dir(2, 1, "d"), file(3, 1, "f", 0))
+	c := city{t, MustOpen(t, journal.City, newPath(t))}
+	c.full(j, 10)
+	MustAppend(t, j, gone(2))
+	MustAppend(t, j, file(4, 1, "born after", 1))
+	MustAppend(t, j, file(3, 1, "f", 1))
+	first := j.Follow(c.j.Position().Seq, nil)
+	for range 2 {
+		chunk, err := first.Next(ctx, 1)
+		if err != nil || chunk.Done {
+			t.Fatalf("the first chunks: %+v, %v", chunk, err)
+		}
+		c.take(chunk, chunk.Position, nil)
+	}
+	if _, err := c.j.Node(ctx, 4); err != nil {
+		t.Fatalf("the file was not told before the connection broke: %v", err)
+	}
+	MustAppend(t, j, gone(4))
+	c.follow(j.Follow(c.j.Position().Seq, nil), 1)
+	checkEqual(t, j, c.j)
 }
 
 func TestScopedCursorTellsWhatEntersAndWhatLeaves(t *testing.T) {
