@@ -19,20 +19,44 @@ import (
 	"github.com/hydrasync/hydrasync/journal"
 )
 
-// Subscriber takes what a capitol sends. One goroutine calls it, in the order
-// of the stream. Its errors end the connection, which is tried again later,
-// unless they have a method Permanent() bool that says true: those end Run.
+// Subscriber takes what a capitol sends, in the order of the stream. Its errors
+// end the connection, which is tried again later, unless they have a method
+// Permanent() bool that says true: those end Run. One goroutine calls it, Prepare excepted.
 type Subscriber interface {
 	// Position is what to resume from, and whether there is content on disk
 	// that a full comparison could adopt (then small files do not travel unasked).
 	Position(ctx context.Context) (journal.Position, bool, error)
 	// Begin tells how the city will be brought up to date.
 	Begin(ctx context.Context, w Welcome) error
-	// Apply makes a batch true, durably.
-	Apply(ctx context.Context, b Batch) error
+	// Prepare does what of a batch needs not wait for its turn. It is called after
+	// Begin, in the order of the stream, by a goroutine of its own: the work of an
+	// earlier batch may be under way.
+	Prepare(ctx context.Context, b Batch) Work
+	// Late tells when an empty batch has something to complete: content that was
+	// left behind by its batch has come. Nil: never.
+	Late() <-chan struct{}
 	// Heartbeat compares; [ErrDiffers] makes the client ask for a full comparison.
+	// A beat is heard when it comes, and again when what was left behind is there.
 	Heartbeat(ctx context.Context, b Beat) error
 }
+
+// Work makes a batch true. One of its methods is called, once.
+type Work interface {
+	// Apply returns the position of which all is durable now: the batch's, or,
+	// while something is left behind, an earlier one, or none.
+	Apply(ctx context.Context) (journal.Position, error)
+	// Drop gives back what was prepared.
+	Drop()
+}
+
+// Undivided is the Work of a subscriber that prepares nothing.
+type Undivided func(ctx context.Context) (journal.Position, error)
+
+// Apply calls f.
+func (f Undivided) Apply(ctx context.Context) (journal.Position, error) { return f(ctx) }
+
+// Drop has nothing to give back.
+func (f Undivided) Drop() {}
 
 // ClientConfig says which tree to follow, and how to get there.
 type ClientConfig struct {

@@ -268,6 +268,12 @@ func (m *city) Begin(_ context.Context, w stream.Welcome) error {
 	return nil
 }
 
+func (m *city) Late() <-chan struct{} { return nil }
+
+func (m *city) Prepare(_ context.Context, b stream.Batch) stream.Work {
+	return stream.Undivided(func(ctx context.Context) (journal.Position, error) { return b.Position, m.Apply(ctx, b) })
+}
+
 func (m *city) Apply(ctx context.Context, b stream.Batch) error {
 	m.mu.Lock()
 	hook := m.hook

@@ -6,25 +6,24 @@ import (
 
 // join makes one batch of batches in a row: every node once, in its newest
 // state, parents before their children.
-func join(group []item) item {
+func join(group []Batch) Batch {
 	if len(group) == 1 {
 		return group[0]
 	}
 	j := joining{at: make(map[journal.NodeID]int)}
-	out := item{}
-	for _, it := range group {
-		out.size += it.size
-		for i := range it.batch.Entries {
-			j.add(it.batch.Entries[i], it.batch.Bodies)
+	var out Batch
+	for _, b := range group {
+		for i := range b.Entries {
+			j.add(b.Entries[i], b.Bodies)
 		}
-		if !it.batch.Position.IsZero() {
-			out.batch.Position = it.batch.Position
+		if !b.Position.IsZero() {
+			out.Position = b.Position
 		}
-		out.batch.Full, out.batch.FullDone = it.batch.Full, it.batch.FullDone
+		out.Full, out.FullDone = b.Full, b.FullDone
 	}
-	out.batch.Entries, out.batch.Bodies = j.entries, j.bodies
+	out.Entries, out.Bodies = j.entries, j.bodies
 	if j.again {
-		out.batch.Entries = parentsFirst(j.entries)
+		out.Entries = parentsFirst(j.entries)
 	}
 	return out
 }

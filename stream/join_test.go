@@ -3,6 +3,8 @@ package stream
 import (
 	"fmt"
 	"reflect"
+	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -120,19 +122,19 @@ func TestBatchesThatWaitTogetherAreWorthTheSameAsOne(t *testing.T) {
 		if apart.apply(before) != nil || together.apply(before) != nil {
 			t.Fatal("the first batch does not apply")
 		}
-		var group []item
+		var group []Batch
 		for range rapid.IntRange(2, 5).Draw(t, "batches") {
 			b := drawBatch(t, now, &seq)
-			group = append(group, item{batch: b, size: 10})
+			group = append(group, b)
 			if err := apart.apply(b); err != nil {
 				t.Fatal(err)
 			}
 		}
 		one := join(group)
-		if err := together.apply(one.batch); err != nil {
+		if err := together.apply(one); err != nil {
 			t.Fatalf("joined: %v", err)
 		}
-		if one.size != 10*len(group) || !reflect.DeepEqual(apart.nodes, together.nodes) || apart.pos != together.pos {
+		if !reflect.DeepEqual(apart.nodes, together.nodes) || apart.pos != together.pos {
 			t.Fatalf("apart %+v\ntogether %+v", apart, together)
 		}
 		for id, n := range apart.nodes {
@@ -141,7 +143,7 @@ func TestBatchesThatWaitTogetherAreWorthTheSameAsOne(t *testing.T) {
 			}
 		}
 		seen := map[journal.NodeID]bool{}
-		for _, e := range one.batch.Entries {
+		for _, e := range one.Entries {
 			if seen[e.Change.Node.ID] {
 				t.Fatalf("node %d twice", e.Change.Node.ID)
 			}
@@ -152,7 +154,17 @@ func TestBatchesThatWaitTogetherAreWorthTheSameAsOne(t *testing.T) {
 
 func TestWhatIsAppliedTogether(t *testing.T) {
 	at := func(seq journal.Seq) journal.Position { return journal.Position{Epoch: journal.Epoch{1}, Seq: seq} }
-	batch := func(b Batch) item { return item{batch: b, size: 100} }
+	c, err := newCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := func(b Batch) item {
+		message, err := c.pack(kindBatch, toBatch(&b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return item{payload: message[2:]}
+	}
 	beat := func(seq journal.Seq) item { return item{beat: &Beat{Position: at(seq)}} }
 	for name, row := range map[string]struct {
 		items []item
@@ -172,18 +184,24 @@ func TestWhatIsAppliedTogether(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := ""
-			for len(q.items) > 0 {
-				if got != "" {
-					got += " "
+			q.close()
+			var got []string
+			p := preparer{queue: q, codec: c, credit: func(int64) {}}
+			for {
+				group, beat, err := p.group(t.Context())
+				if err != nil {
+					t.Fatal(err)
 				}
-				if group := q.grab(); group[0].beat != nil {
-					got += "beat"
+				if group == nil && beat == nil {
+					break
+				}
+				if beat != nil {
+					got = append(got, "beat")
 				} else {
-					got += fmt.Sprint(len(group))
+					got = append(got, strconv.Itoa(len(group)))
 				}
 			}
-			if got != row.want || q.bytes != 0 {
+			if got := strings.Join(got, " "); got != row.want || q.bytes != 0 {
 				t.Errorf("got %q with %d bytes left, want %q", got, q.bytes, row.want)
 			}
 		})

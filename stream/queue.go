@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// queue holds what has arrived and waits for the disk: never more than the
-// window that the capitol was given.
+// queue holds what has arrived and waits for the disk, as it came: never more
+// than the window that the capitol was given.
 type queue struct {
 	most int64
 	wake chan struct{} // one place: "look again"
@@ -17,11 +17,10 @@ type queue struct {
 	closed bool
 }
 
-// item is a batch or a beat.
+// item is a batch, not decoded yet, or a beat.
 type item struct {
-	batch Batch
-	beat  *Beat
-	size  int // of the payload, for the credit
+	payload []byte
+	beat    *Beat
 }
 
 func newQueue(window int64) *queue {
@@ -32,7 +31,7 @@ func newQueue(window int64) *queue {
 func (q *queue) put(it item) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.bytes += int64(it.size); q.bytes > q.most {
+	if q.bytes += int64(len(it.payload)); q.bytes > q.most {
 		return broken("batches of %d bytes wait, above the window", q.bytes)
 	}
 	if n := len(q.items); n > 0 && it.beat != nil && q.items[n-1].beat != nil {
@@ -58,60 +57,45 @@ func (q *queue) signal() {
 	}
 }
 
-// take waits for the next item; batches that wait together come as one, so a
-// slow disk gets larger groups. False: closed and empty, or ctx ended.
+// take waits for the next item. False: closed and empty, or ctx ended.
 func (q *queue) take(ctx context.Context) (item, bool) {
-	for {
-		if ctx.Err() != nil {
-			return item{}, false
-		}
-		q.mu.Lock()
-		group, closed := q.grab(), q.closed
-		q.mu.Unlock()
-		if len(group) > 0 {
-			return join(group), true
-		}
-		if closed {
-			return item{}, false
+	for ctx.Err() == nil {
+		it, ok, closed := q.first(false)
+		if ok || closed {
+			return it, ok
 		}
 		select {
 		case <-q.wake:
 		case <-ctx.Done():
 		}
 	}
+	return item{}, false
 }
 
-// grab takes the items that can be applied as one. A beat is worth a
-// comparison only if nothing newer waits behind it.
-func (q *queue) grab() []item {
-	var group []item
-	n := 0
-	for ; n < len(q.items); n++ {
-		it := q.items[n]
-		if it.beat != nil {
-			if n < len(q.items)-1 {
-				continue
-			}
-			if len(group) == 0 {
-				group = append(group, it)
-				n++
-			}
-			break
-		}
-		if len(group) > 0 && !follows(&group[len(group)-1].batch, &it.batch) {
-			break
-		}
-		group = append(group, it)
-		q.bytes -= int64(it.size)
+// more is the next batch, if one waits and only beats that it overtakes are before it.
+func (q *queue) more() (item, bool) {
+	it, ok, _ := q.first(true)
+	return it, ok
+}
+
+// first takes the first item. A beat is worth a comparison only if nothing
+// newer waits behind it.
+func (q *queue) first(batch bool) (it item, ok, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.items) > 1 && q.items[0].beat != nil {
+		q.drop()
 	}
-	q.items = append(q.items[:0], q.items[n:]...)
-	clear(q.items[len(q.items):cap(q.items)])
-	return group
+	if len(q.items) == 0 || batch && q.items[0].beat != nil {
+		return item{}, false, q.closed
+	}
+	it = q.items[0]
+	q.bytes -= int64(len(it.payload))
+	q.drop()
+	return it, true, q.closed
 }
 
-// follows says that b may be applied together with a, which came before it. A
-// part without a position does not join what already has one: the position
-// would then stand for less than the group holds.
-func follows(a, b *Batch) bool {
-	return a.Full == b.Full && !a.FullDone && (a.Position.IsZero() || !b.Position.IsZero())
+func (q *queue) drop() {
+	q.items[0] = item{}
+	q.items = q.items[1:]
 }

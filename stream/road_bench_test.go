@@ -31,6 +31,12 @@ func (n *nod) Position(context.Context) (journal.Position, bool, error) { return
 func (n *nod) Begin(context.Context, stream.Welcome) error              { return nil }
 func (n *nod) Heartbeat(context.Context, stream.Beat) error             { return nil }
 
+func (n *nod) Late() <-chan struct{} { return nil }
+
+func (n *nod) Prepare(_ context.Context, b stream.Batch) stream.Work {
+	return stream.Undivided(func(ctx context.Context) (journal.Position, error) { return b.Position, n.Apply(ctx, b) })
+}
+
 func (n *nod) Apply(_ context.Context, b stream.Batch) error {
 	n.mu.Lock()
 	n.entries += len(b.Entries)

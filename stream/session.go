@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -9,8 +10,8 @@ import (
 	"github.com/hydrasync/hydrasync/journal"
 )
 
-// session is one connection, seen from the city: a reader, an applier and a
-// pulse.
+// session is one connection, seen from the city: a reader, a preparer, an
+// applier and a pulse.
 type session struct {
 	client  *Client
 	conn    *conn
@@ -20,8 +21,9 @@ type session struct {
 	welcome Welcome
 
 	// Of the applier alone, and of who waits for it:
-	healthy bool // it got somewhere
-	agreed  bool // a beat proved "in step"
+	healthy bool  // it got somewhere
+	agreed  bool  // a beat proved "in step"
+	beat    *Beat // the last that was not proven yet
 
 	mu      sync.Mutex
 	applied Beat // what the city has on disk
@@ -122,11 +124,7 @@ func (s *session) hear(k kind, payload []byte) error {
 	c := s.client.codec
 	switch k {
 	case kindBatch:
-		b, err := c.decodeBatch(payload)
-		if err != nil {
-			return err
-		}
-		return s.queue.put(item{batch: b, size: len(payload)})
+		return s.queue.put(item{payload: bytes.Clone(payload)})
 	case kindBeat:
 		b, err := c.decodeBeat(payload)
 		if err != nil || b.Scope.IsZero() {
@@ -152,39 +150,74 @@ func (s *session) hear(k kind, payload []byte) error {
 }
 
 // apply hands over what arrives, in its order, until the queue is closed and
-// empty.
+// empty. While one group of batches is applied, the next is prepared.
 func (s *session) apply(ctx context.Context, sub Subscriber) error {
 	if err := sub.Begin(ctx, s.welcome); err != nil {
 		return &localError{err}
 	}
-	var consumed int64
+	preparing, stop := context.WithCancel(ctx)
+	defer stop()
+	steps := make(chan step)
+	var broke error
+	go func() {
+		defer close(steps)
+		broke = s.prepare(preparing, sub, steps)
+	}()
+	err := s.applyAll(ctx, sub, steps)
+	stop()
+	for st := range steps {
+		st.drop()
+	}
+	if err == nil {
+		err = broke
+	}
+	return err
+}
+
+// applyAll ends without an error when there are no more steps.
+func (s *session) applyAll(ctx context.Context, sub Subscriber, steps <-chan step) error {
 	for {
-		it, ok := s.queue.take(ctx)
-		if !ok {
+		var err error
+		select {
+		case st, ok := <-steps:
+			if !ok {
+				return nil
+			}
+			err = s.applyOne(ctx, sub, st)
+		case <-sub.Late():
+			err = s.applyOne(ctx, sub, step{work: sub.Prepare(ctx, Batch{})})
+		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if it.size > 0 {
-			consumed += int64(it.size)
-			// An error shows up in listen too; what is here is applied still.
-			_ = s.say(kindCredit, wireCredit{Consumed: consumed})
-		}
-		if err := s.applyOne(ctx, sub, it); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 }
 
-func (s *session) applyOne(ctx context.Context, sub Subscriber, it item) error {
-	if it.beat == nil {
-		if err := sub.Apply(ctx, it.batch); err != nil {
-			return &localError{err}
-		}
-		if !it.batch.Position.IsZero() {
-			s.note(Beat{Position: it.batch.Position})
-		}
+func (s *session) applyOne(ctx context.Context, sub Subscriber, st step) error {
+	if st.work == nil {
+		s.beat = st.beat
+		return s.prove(ctx, sub)
+	}
+	pos, err := st.work.Apply(ctx)
+	if err != nil {
+		return &localError{err}
+	}
+	if pos.IsZero() || pos == s.position() {
 		return nil
 	}
-	if err := sub.Heartbeat(ctx, *it.beat); err != nil {
+	s.note(Beat{Position: pos})
+	if s.beat != nil && s.beat.Position == pos {
+		return s.prove(ctx, sub)
+	}
+	return nil
+}
+
+// prove compares at the last beat. If something was left behind, the beat is
+// heard again when it has come.
+func (s *session) prove(ctx context.Context, sub Subscriber) error {
+	if err := sub.Heartbeat(ctx, *s.beat); err != nil {
 		if errors.Is(err, ErrDiffers) {
 			// Comparing again and again without ever agreeing gets nowhere:
 			// the next attempt waits longer.
@@ -192,10 +225,11 @@ func (s *session) applyOne(ctx context.Context, sub Subscriber, it item) error {
 		}
 		return &localError{err}
 	}
-	if it.beat.Position == s.position() {
+	if s.beat.Position == s.position() {
 		s.agreed = true
-		s.note(*it.beat)
-		_ = s.say(kindPulse, toBeat(*it.beat)) // an error shows up in listen
+		s.note(*s.beat)
+		_ = s.say(kindPulse, toBeat(*s.beat)) // an error shows up in listen
+		s.beat = nil
 	}
 	return nil
 }

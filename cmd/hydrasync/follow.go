@@ -69,10 +69,18 @@ func (f *follower) Begin(ctx context.Context, w stream.Welcome) error {
 	return nil
 }
 
-// Apply makes a batch true. What the disk refuses as a whole ends the
+// Late: nothing is left behind.
+func (f *follower) Late() <-chan struct{} { return nil }
+
+// Prepare has nothing to do ahead.
+func (f *follower) Prepare(_ context.Context, b stream.Batch) stream.Work {
+	return stream.Undivided(func(ctx context.Context) (journal.Position, error) { return b.Position, f.apply(ctx, b) })
+}
+
+// apply makes a batch true. What the disk refuses as a whole ends the
 // connection: the next one brings the newest states, so a hold ends by itself
 // when the source is whole again.
-func (f *follower) Apply(ctx context.Context, b stream.Batch) error {
+func (f *follower) apply(ctx context.Context, b stream.Batch) error {
 	set := applier.Set{Entries: b.Entries, Position: b.Position, Full: b.Full, FullDone: b.FullDone}
 	if len(b.Bodies) > 0 {
 		set.Bodies = make(map[journal.NodeID][]byte, len(b.Bodies))

@@ -53,8 +53,16 @@ func (f *foreseer) Begin(context.Context, stream.Welcome) error {
 	return nil
 }
 
-// Apply looks at the disk for each node; the last batch ends the client.
-func (f *foreseer) Apply(ctx context.Context, b stream.Batch) error {
+// Late: nothing is left behind.
+func (f *foreseer) Late() <-chan struct{} { return nil }
+
+// Prepare has nothing to do ahead.
+func (f *foreseer) Prepare(_ context.Context, b stream.Batch) stream.Work {
+	return stream.Undivided(func(ctx context.Context) (journal.Position, error) { return b.Position, f.apply(ctx, b) })
+}
+
+// apply looks at the disk for each node; the last batch ends the client.
+func (f *foreseer) apply(ctx context.Context, b stream.Batch) error {
 	for i := range b.Entries {
 		e := &b.Entries[i]
 		if e.Note != nil || e.Change.Gone || e.Change.Node.ID == journal.Root {
