@@ -5,7 +5,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench fuzz faults
+.PHONY: help demo build test lint bench microbench fuzz faults
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -25,7 +25,11 @@ lint: ## formatting, vet, staticcheck, and the drawing of imports
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) test -run TestImportsFollowTheDrawing ./cmd/hydrasync
 
-bench: ## all benchmarks
+bench: build ## hydrasync, its peers and the machine itself at the same work: BENCH='--rows live --rounds 5'
+	$(GO) build -o bin/hydrabench ./cmd/hydrabench
+	bin/hydrabench $(BENCH)
+
+microbench: ## all go test benchmarks, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## every fuzz target, for FUZZTIME each

@@ -1,0 +1,4 @@
+package report
+
+// SVG is the chart.
+func (t *Table) SVG() string { return "" }
