@@ -56,7 +56,10 @@ func (p *subscription) answer(ctx context.Context) error {
 	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: st.Position, Nodes: st.Nodes, Bytes: st.Bytes, Heartbeat: p.every, Waits: p.mustWait()}
 	p.setWaits(m.Waits)
 	if p.packs {
-		m.Features = []string{featureZstd}
+		m.Features = append(m.Features, featureZstd)
+	}
+	if p.lists {
+		m.Features = append(m.Features, featureChunks)
 	}
 	message, err := p.srv.codec.pack(kindWelcome, toWelcome(m))
 	if err != nil {
@@ -80,6 +83,7 @@ func (p *subscription) agree() {
 		p.flow.size = max(p.hello.Window, MinWindow)
 	}
 	p.packs = slices.Contains(p.hello.Features, featureZstd)
+	p.lists = p.tree.Lists != nil && slices.Contains(p.hello.Features, featureChunks)
 }
 
 // choose decides how the city is brought up to date, and says why.

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -64,6 +65,10 @@ func someWelcome() Welcome {
 		Features: []string{"zstd"}, Heartbeat: time.Second, Waits: true}
 }
 
+func someChunks() chunks {
+	return chunks{3, chunk.List{Grain: 14, Chunks: []chunk.Chunk{{Hash: 1<<64 - 2, Length: 9000}, {Hash: 7, Length: 100}}}}
+}
+
 // frames is every frame once, with what it decodes to.
 func frames(c *codec) map[string]struct {
 	k      kind
@@ -91,6 +96,9 @@ func frames(c *codec) map[string]struct {
 		"content": {kindContent, wireContent{Request: 3, Offset: 300, Last: true, Bytes: []byte("abc")},
 			content{Request: 3, Offset: 300, Last: true, Bytes: []byte("abc")}, func(p []byte) (any, error) { return c.decodeContent(p) }},
 		"moved": {kindMoved, toMoved(moved{3, true, "EIO"}), moved{3, true, "EIO"}, func(p []byte) (any, error) { return c.decodeMoved(p) }},
+		"list": {kindList, toList(list{3, 9, journal.Digest{5}}), list{3, 9, journal.Digest{5}},
+			func(p []byte) (any, error) { return c.decodeList(p) }},
+		"chunks": {kindChunks, toChunks(someChunks()), someChunks(), func(p []byte) (any, error) { return c.decodeChunks(p) }},
 		"error": {kindError, toFault(fault{CodeTree, "no such tree", true}), fault{CodeTree, "no such tree", true},
 			func(p []byte) (any, error) { return c.decodeFault(p) }},
 	}
@@ -353,6 +361,10 @@ func FuzzMessages(f *testing.F) {
 			again(t, c, payload, c.decodeMoved, toMoved)
 		case kindError:
 			again(t, c, payload, c.decodeFault, toFault)
+		case kindList:
+			again(t, c, payload, c.decodeList, toList)
+		case kindChunks:
+			again(t, c, payload, c.decodeChunks, toChunks)
 		case kindContent:
 			again(t, c, payload, c.decodeContent, func(m content) wireContent { return wireContent{m.Request, m.Offset, m.Last, m.Bytes} })
 		}

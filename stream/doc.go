@@ -68,6 +68,7 @@
 //	3 cancel   1 request
 //	4 pulse    1 position pos, 2 scope digest
 //	5 credit   1 consumed bytes
+//	6 list     1 request, 2 node, 3 digest            (feature "chunks")
 //
 // # Frames of a capitol
 //
@@ -79,6 +80,7 @@
 //	19 moved    1 request, 2 failed bool, 3 text
 //	20 beat     1 position pos, 2 scope digest
 //	21 error    1 code, 2 text, 3 permanent bool
+//	22 chunks   1 request, 2 grain, 3 count, 4 chunks bytes   (feature "chunks")
 //
 // An entry is {1 seq, 2 time, 3 path, 4 node, 5 gone, 6 note, 7 tree digest, 8
 // body seq, 9 place seq} with exactly one of 4, 5 and 6: the state of a node, the id
@@ -142,6 +144,29 @@
 // Requests are numbered by the city, from 1 upward. At most [MaxWants] may be open
 // at once; answers to several interleave. After cancel the answer may stop
 // without a last frame. Batches go before content.
+//
+// # Chunks
+//
+// With the feature "chunks" a city may ask for the list of a content, to fetch of
+// an edited file only what it does not have. The list is of the node's content
+// now, or of one that it had before, if the capitol still has that list. The answer is one
+// chunks frame, or moved. Lists are numbered and counted with wants, and taken back
+// by cancel.
+//
+// A chunk is its length as an unsigned LEB128 number and, in 8 bytes little-endian, the
+// xxHash64 (seed 0) of its bytes; count of them follow one another. The lengths add up to the
+// content's size. With G = 2^grain, grain in 14…27, each is G÷2 to 4G bytes, the last
+// 1 to 4G. There are at most 65536. The grain is the capitol's choice, one more or less
+// than the smallest g with size ≤ 12288 × 2^g; lists of different grains have
+// nothing in common. Contents below 1 MiB have no list.
+//
+// The borders are found so: from a chunk's beginning, h is zero before byte G÷2 - 63
+// (counted from 1), and each byte b from there on makes it 2h + gear[b] modulo 2^64. The chunk ends
+// with the first byte from G÷2 on after which h < 2^(63-grain), or, from byte G+1 on,
+// h < 2^(66-grain); with byte 4G; or with the content. gear[0…255] are the first 256 numbers of
+// splitmix64 from the seed 0x6879647261636863.
+//
+// A list proves nothing: what was put together is compared with the digest.
 //
 // # Credit
 //

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 )
 
 const (
@@ -129,6 +130,7 @@ type ask struct {
 	mu     sync.Mutex // guards what follows
 	pieces [][]byte
 	got    int64
+	list   *chunk.List // the answer, if it asks for one
 	err    error
 }
 
@@ -160,7 +162,7 @@ func (r *asks) end(a *ask) bool {
 	r.places.Release(1)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !closed && a.err == nil && a.got < a.want.Length
+	return !closed && a.err == nil && (a.got < a.want.Length || a.lists() && a.list == nil)
 }
 
 // find is nil for a request that was taken back, an error for one that never was.

@@ -53,6 +53,29 @@ func TestAnswersThatWereNotAskedFor(t *testing.T) {
 	}
 }
 
+func TestChunksThatWereNotAskedFor(t *testing.T) {
+	r := newAsks()
+	for _, m := range []want{{Length: 100}, {}} {
+		if err := r.places.Acquire(context.Background(), 1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.begin(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, err := range map[string]error{
+		"chunks for content": r.takeChunks(chunks{Request: 1}),
+		"content for chunks": r.take(content{Request: 2, Bytes: []byte("x"), Last: true}),
+		"for no request":     r.takeChunks(chunks{Request: 3}),
+		"the first":          r.takeChunks(chunks{Request: 2}),
+		"the second":         r.takeChunks(chunks{Request: 2}),
+	} {
+		if (err == nil) != (name == "the first") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func single(from int64, n int) (all []content) {
 	for i := range int64(n) {
 		all = append(all, content{Request: 1, Offset: from + i, Bytes: []byte{0}})

@@ -16,6 +16,7 @@ const (
 	kindCancel kind = 3
 	kindPulse  kind = 4
 	kindCredit kind = 5
+	kindList   kind = 6
 
 	kindWelcome kind = 16
 	kindBatch   kind = 17
@@ -23,6 +24,7 @@ const (
 	kindMoved   kind = 19
 	kindBeat    kind = 20
 	kindError   kind = 21
+	kindChunks  kind = 22
 )
 
 // Mode is how a capitol brings a city up to date.

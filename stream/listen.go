@@ -34,7 +34,13 @@ func (p *subscription) hear(ctx context.Context, k kind, payload []byte) error {
 		if err != nil {
 			return err
 		}
-		return p.serve(ctx, m)
+		return p.serve(ctx, m, p.answerWant)
+	case kindList:
+		m, err := c.decodeList(payload)
+		if err != nil {
+			return err
+		}
+		return p.list(ctx, m)
 	case kindCancel:
 		var m wireCancel
 		if err := c.decode(payload, &m); err != nil {

@@ -16,6 +16,7 @@ type meter struct {
 	refused prometheus.Counter
 	batches prometheus.Counter
 	content prometheus.Counter
+	lists   prometheus.Counter
 	pages   http.Handler
 }
 
@@ -29,9 +30,10 @@ func newMeter(gauges prometheus.Collector) (*meter, error) {
 		refused: counter("requests_refused_total", "Requests without the right token or host."),
 		batches: counter("batches_sent_total", "Batches sent to cities."),
 		content: counter("content_sent_bytes_total", "Bytes of content sent on request."),
+		lists:   counter("chunk_lists_sent_bytes_total", "Bytes of chunk lists sent on request."),
 	}
 	own := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{m.joined, m.refused, m.batches, m.content, gauges,
+	for _, c := range []prometheus.Collector{m.joined, m.refused, m.batches, m.content, m.lists, gauges,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := own.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

@@ -35,6 +35,7 @@ type Tree struct {
 	Name    string
 	Journal *journal.Journal
 	Source  Source
+	Lists   Lister // nil: contents are not told as chunks
 	// Ready is closed once the journal tells of the whole tree, and not of the
 	// part that a first walk has found so far. Nil: it does from the beginning.
 	Ready <-chan struct{}

@@ -45,7 +45,7 @@ func (c *Client) connect(ctx context.Context, s Subscriber, compare bool) (healt
 	stopClosing := context.AfterFunc(life, cn.close)
 	defer stopClosing()
 	w, err := c.shakeHands(cn, Hello{Versions: []uint64{Version}, Tree: c.tree, Position: pos, SubDirs: c.cfg.SubDirs,
-		Features: []string{featureZstd}, HasContent: has, Compare: compare, City: c.cfg.City,
+		Features: []string{featureZstd, featureChunks}, HasContent: has, Compare: compare, City: c.cfg.City,
 		Heartbeat: c.cfg.Heartbeat, Window: c.cfg.Window})
 	if err != nil {
 		return false, err
@@ -137,6 +137,12 @@ func (s *session) hear(k kind, payload []byte) error {
 			return err
 		}
 		return s.asks.take(m)
+	case kindChunks:
+		m, err := c.decodeChunks(payload)
+		if err != nil {
+			return err
+		}
+		return s.asks.takeChunks(m)
 	case kindMoved:
 		m, err := c.decodeMoved(payload)
 		if err != nil {

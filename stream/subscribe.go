@@ -78,6 +78,7 @@ type subscription struct {
 	out   *outbox
 	wants wants
 	packs bool // the city takes packed messages
+	lists bool // the city may ask for chunks
 	flow  window
 	pace  pace
 	at    journal.Position // what the feeder has told

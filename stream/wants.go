@@ -53,7 +53,7 @@ func (w *wants) end(request uint64) {
 }
 
 // serve answers one request, beside others.
-func (p *subscription) serve(ctx context.Context, m want) error {
+func (p *subscription) serve(ctx context.Context, m want, answer func(context.Context, want) error) error {
 	asked, err := p.wants.begin(ctx, m.Request)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (p *subscription) serve(ctx context.Context, m want) error {
 		case <-asked.Done():
 			return
 		}
-		if err := p.answerWant(asked, m); err != nil && asked.Err() == nil {
+		if err := answer(asked, m); err != nil && asked.Err() == nil {
 			p.refuseWant(ctx, m, err)
 		}
 	})
