@@ -17,6 +17,7 @@ type dirty struct {
 	s    *schedule
 	wake chan struct{} // one token: something may be due earlier than was thought
 
+	last     time.Time // an event was heard
 	settling []settling
 }
 
@@ -30,8 +31,10 @@ func newDirty() *dirty { return &dirty{s: newSchedule(maxDirty), wake: make(chan
 
 // hear is a [hints] for one path.
 func (d *dirty) hear(path string, sc scope) {
+	now := time.Now()
 	d.mu.Lock()
-	d.s.event(path, sc, time.Now())
+	d.s.event(path, sc, now)
+	d.last = now
 	d.mu.Unlock()
 	d.poke()
 }
@@ -78,6 +81,13 @@ func (d *dirty) next() (time.Time, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.s.next()
+}
+
+// heard is when an event came last, and how many paths wait.
+func (d *dirty) heard() (last time.Time, waiting int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.last, len(d.s.marks)
 }
 
 func (d *dirty) size() int {

@@ -6,15 +6,23 @@ import (
 	"fmt"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
-// So many events wait between fsnotify's reader and us, besides the kernel's
-// own queue: enough that a burst on all cores does not overflow the latter.
-const eventBuffer = 64 << 10
+const (
+	// So many events wait between fsnotify's reader and us. The kernel's own queue
+	// holds many times more; this is what comes in while we rest.
+	eventBuffer = 1 << 10
+	// So many events within crowdSpan are a crowd: waking up for each of the next
+	// costs more than hearing it, so we rest until there are some.
+	crowdOf   = 32
+	crowdSpan = 2 * time.Millisecond
+	crowdRest = time.Millisecond
+)
 
 // inotify is the notifier over fsnotify. An inotify watch follows the inode,
 // but fsnotify files it under the path of the first Add, silently keeps that path when
@@ -73,13 +81,28 @@ func (n *inotify) run(ctx context.Context) error {
 }
 
 func (n *inotify) consume(ctx context.Context) error {
-	for {
+	events := n.fs.Events // nil while we rest
+	rested := time.NewTimer(time.Hour)
+	defer rested.Stop()
+	var began time.Time // of the last few events
+	for heard := 0; ; {
 		select {
-		case ev, ok := <-n.fs.Events:
+		case ev, ok := <-events:
 			if !ok {
 				return errors.New("watch tree: fsnotify ended by itself")
 			}
 			n.hear(ev)
+			if heard++; heard < crowdOf || len(events) > 0 {
+				continue
+			}
+			now := time.Now()
+			if now.Sub(began) < crowdSpan*time.Duration(heard)/crowdOf {
+				events = nil
+				rested.Reset(crowdRest)
+			}
+			heard, began = 0, now
+		case <-rested.C:
+			events = n.fs.Events
 		case a := <-n.asks:
 			fresh, err := n.add(a.dir, a.id)
 			a.reply <- answer{fresh, err}

@@ -16,6 +16,7 @@ type looker struct {
 	born    map[journal.NodeID]struct{} // directories made in this session with nothing appended beneath them yet
 	unclear time.Time                   // until then a directory that was put off may show what is missed elsewhere
 	horizon time.Time                   // of the last look that appended
+	pace    pace
 }
 
 // place is a name in a directory.

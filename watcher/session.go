@@ -112,6 +112,9 @@ func (k *looker) loop(ctx context.Context) error {
 	defer timer.Stop()
 	failures := 0
 	for {
+		if err := k.breathe(ctx, timer); err != nil {
+			return err
+		}
 		items, jobs := k.gather()
 		if len(items) == 0 && len(jobs) == 0 {
 			if err := k.idle(ctx, timer); err != nil {
@@ -119,7 +122,7 @@ func (k *looker) loop(ctx context.Context) error {
 			}
 			continue
 		}
-		err := k.look(ctx, items)
+		err := k.paced(ctx, items)
 		switch {
 		case err == nil:
 			failures = 0
@@ -133,6 +136,38 @@ func (k *looker) loop(ctx context.Context) error {
 			k.walks.done(j)
 		}
 	}
+}
+
+// breathe waits while a burst is better let grow.
+func (k *looker) breathe(ctx context.Context, timer *time.Timer) error {
+	for {
+		now := time.Now()
+		heard, waiting := k.dirty.heard()
+		until := k.pace.until(now, heard, waiting)
+		if !until.After(now) {
+			return nil
+		}
+		timer.Reset(until.Sub(now))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// paced is a look that the pace learns of.
+func (k *looker) paced(ctx context.Context, items []item) error {
+	events := 0
+	for i := range items {
+		if items[i].job == nil {
+			events++
+		}
+	}
+	began := time.Now()
+	err := k.look(ctx, items)
+	k.pace.looked(events, began, time.Now())
+	return err
 }
 
 // begin puts the root into the journal, before anything beneath it.
