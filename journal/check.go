@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 )
 
@@ -52,16 +51,13 @@ func checkIn(ctx context.Context, tx *sql.Tx, h head, pos Position) (Verdict, er
 	case pos.Seq == h.pos.Seq && pos.Digest == h.pos.Digest, pos.Seq == 0:
 		return Resumable, nil
 	}
-	var digest []byte
-	err := tx.QueryRowContext(ctx, "SELECT digest FROM entries WHERE seq = ?", int64(pos.Seq)).Scan(&digest)
+	e, _, err := stampAt(ctx, tx, pos.Seq)
 	switch {
-	case errors.Is(err, sql.ErrNoRows) && pos.Seq == h.floor:
-		return Compacted, nil
-	case errors.Is(err, sql.ErrNoRows):
-		return DigestDiffers, nil
 	case err != nil:
-		return 0, wrap("check position", err)
-	case string(digest) != string(pos.Digest[:]):
+		return 0, fmt.Errorf("check position: %w", err)
+	case e.Seq != pos.Seq && pos.Seq == h.floor:
+		return Compacted, nil
+	case e.Seq != pos.Seq, e.Digest != pos.Digest:
 		return DigestDiffers, nil
 	}
 	return Resumable, nil

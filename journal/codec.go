@@ -8,11 +8,13 @@ import (
 )
 
 // The blobs in the tables: a format byte, then varints and length-prefixed
-// bytes. The state's form is also what a tree digest hashes, so it is frozen:
-// another form needs another format byte and another stream version.
+// bytes, so that each says itself where it ends. The state's form is also what a
+// tree digest hashes, so it is frozen: another form needs another format byte
+// and another stream version.
 const (
 	stateFormat = 1
 	seenFormat  = 1
+	lineFormat  = 1
 )
 
 var errShort = errors.New("blob ends early")
@@ -44,9 +46,12 @@ func appendState(b []byte, n *Node) []byte {
 
 func decodeState(blob []byte, n *Node) error {
 	d := decoder{b: blob}
-	if f := d.byte(); f != stateFormat && d.err == nil {
-		return fmt.Errorf("decode state: unknown format %d", f)
-	}
+	d.state(n)
+	return d.end("state")
+}
+
+func (d *decoder) state(n *Node) {
+	d.format(stateFormat)
 	n.Kind = Kind(d.byte())
 	n.Mode, n.UID, n.GID = uint32(d.uvarint()), uint32(d.uvarint()), uint32(d.uvarint())
 	n.MTime = d.time()
@@ -64,42 +69,38 @@ func decodeState(blob []byte, n *Node) error {
 		name := string(d.bytes())
 		n.Xattrs = append(n.Xattrs, Xattr{name, append([]byte(nil), d.bytes()...)})
 	}
-	if d.err != nil {
-		return fmt.Errorf("decode state: %w", d.err)
-	}
-	return nil
 }
 
-// appendSeen writes s without its inode, which is a column, and without the
-// hash state, which has a table.
+// What a Seen's flags mean.
+const (
+	flagRacy   = 1 << iota
+	flagHashed // the table of hash states has a row
+)
+
+// appendSeen writes s without the hash state, which has a table.
 func appendSeen(b []byte, s *Seen) []byte {
 	flags := byte(0)
 	if s.Racy {
-		flags = 1
+		flags |= flagRacy
+	}
+	if len(s.HashState) > 0 {
+		flags |= flagHashed
 	}
 	b = append(b, seenFormat, flags, byte(s.Lacks))
-	b = binary.AppendUvarint(b, s.Dev)
+	b = binary.AppendUvarint(binary.AppendUvarint(b, s.Dev), s.Ino)
 	b = appendTime(appendTime(appendTime(b, s.BTime), s.CTime), s.MTime)
 	return binary.AppendUvarint(b, uint64(s.Size))
 }
 
-func decodeSeen(blob []byte, s *Seen) error {
-	if len(blob) == 0 {
-		return nil
-	}
-	d := decoder{b: blob}
-	if f := d.byte(); f != seenFormat && d.err == nil {
-		return fmt.Errorf("decode seen: unknown format %d", f)
-	}
-	s.Racy = d.byte() == 1
+func (d *decoder) seen(s *Seen) (hashed bool) {
+	d.format(seenFormat)
+	flags := d.byte()
+	s.Racy = flags&flagRacy != 0
 	s.Lacks = Lack(d.byte())
-	s.Dev = d.uvarint()
+	s.Dev, s.Ino = d.uvarint(), d.uvarint()
 	s.BTime, s.CTime, s.MTime = d.time(), d.time(), d.time()
 	s.Size = int64(d.uvarint())
-	if d.err != nil {
-		return fmt.Errorf("decode seen: %w", d.err)
-	}
-	return nil
+	return flags&flagHashed != 0
 }
 
 func appendNote(b []byte, n *Note) []byte {
@@ -112,20 +113,14 @@ func appendNote(b []byte, n *Note) []byte {
 	return appendBytes(b, n.Text)
 }
 
-func decodeNote(blob []byte) (*Note, error) {
-	d := decoder{b: blob}
-	if f := d.byte(); f != stateFormat && d.err == nil {
-		return nil, fmt.Errorf("decode note: unknown format %d", f)
-	}
+func (d *decoder) note() *Note {
+	d.format(stateFormat)
 	n := &Note{Kind: NoteKind(d.byte())}
 	if since := d.varint(); since != 0 {
 		n.Since = time.Unix(0, since).UTC()
 	}
 	n.Text = string(d.bytes())
-	if d.err != nil {
-		return nil, fmt.Errorf("decode note: %w", d.err)
-	}
-	return n, nil
+	return n
 }
 
 func appendTime(b []byte, t Time) []byte {
@@ -136,7 +131,7 @@ func appendBytes(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// decoder reads a blob; after the first error everything is zero.
+// decoder reads blobs; after the first error everything is zero.
 type decoder struct {
 	b   []byte
 	err error
@@ -150,6 +145,21 @@ func (d *decoder) take(n int) []byte {
 	head := d.b[:n]
 	d.b = d.b[n:]
 	return head
+}
+
+// format reads a format byte and refuses any but want.
+func (d *decoder) format(want byte) {
+	if f := d.byte(); f != want && d.err == nil {
+		d.b, d.err = nil, fmt.Errorf("unknown format %d", f)
+	}
+}
+
+// end is the error of all that was read.
+func (d *decoder) end(what string) error {
+	if d.err != nil {
+		return fmt.Errorf("decode %s: %w", what, d.err)
+	}
+	return nil
 }
 
 func (d *decoder) byte() byte {

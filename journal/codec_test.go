@@ -41,13 +41,25 @@ func TestStateHasGoldenBytesAndReadsBack(t *testing.T) {
 func TestSeenAndNoteReadBack(t *testing.T) {
 	s := Seen{Dev: 1 << 60, BTime: Time{1, 2}, CTime: Time{-3, 4}, MTime: Time{5, 6}, Size: 7, Racy: true, Lacks: LackACL | LackTime}
 	var back Seen
-	if err := decodeSeen(appendSeen(nil, &s), &back); err != nil || back.CTime != s.CTime || back.Lacks != s.Lacks || !back.Racy || back.Dev != s.Dev {
+	if err := readSeen(appendSeen(nil, &s), &back); err != nil || back.CTime != s.CTime || back.Lacks != s.Lacks || !back.Racy || back.Dev != s.Dev {
 		t.Errorf("seen read back %+v, %v", back, err)
 	}
 	n := Note{Kind: Overflow, Since: time.Unix(5, 6).UTC(), Text: strings.Repeat("x", 300)}
-	if got, err := decodeNote(appendNote(nil, &n)); err != nil || *got != n {
+	if got, err := readNote(appendNote(nil, &n)); err != nil || *got != n {
 		t.Errorf("note read back %+v, %v", got, err)
 	}
+}
+
+func readSeen(blob []byte, s *Seen) error {
+	d := decoder{b: blob}
+	d.seen(s)
+	return d.end("seen")
+}
+
+func readNote(blob []byte) (*Note, error) {
+	d := decoder{b: blob}
+	n := d.note()
+	return n, d.end("note")
 }
 
 func FuzzDecodeState(f *testing.F) {

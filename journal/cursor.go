@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrOtherEpoch ends a cursor: the journal it reads has begun a new life.
@@ -33,6 +34,7 @@ type Cursor struct {
 
 	early   map[NodeID]Seq // delivered ahead of their turn: parents
 	held    []Entry        // removed directories, kept back until all that left them is told
+	found   []Entry        // what the last look into the log found; its memory is used again
 	subtree []NodeID       // directories that came into scope, to be listed
 	after   string         // name reached in the last of subtree
 }
@@ -63,7 +65,7 @@ func (c *Cursor) Next(ctx context.Context, limit int) (Chunk, error) {
 		if h.pos.Epoch != c.epoch {
 			return ErrOtherEpoch
 		}
-		r := &reading{q: tx, head: h, chunk: &chunk, dirs: map[NodeID]*place{}}
+		r := &reading{q: tx, head: h, chunk: &chunk, rows: map[NodeID]*Stored{}, dirs: map[NodeID]*place{}}
 		return c.step(ctx, r, limit)
 	})
 	if err != nil {
@@ -77,11 +79,33 @@ func (c *Cursor) all(ctx context.Context, r *reading, limit int) error {
 	if c.base.IsZero() {
 		c.base = r.head.pos
 	}
-	found, err := selectStored(ctx, r.q, "id > ? AND gone = 0 ORDER BY id LIMIT ?", int64(c.lastID), limit)
-	if err != nil {
+	for size := 0; limit > 0 && size < packBytes; {
+		ask := min(limit, packRows)
+		found, more, err := scanIn(ctx, r.q, c.lastID, ask)
+		if err != nil {
+			return err
+		}
+		if err := c.tellAll(ctx, r, found); err != nil {
+			return err
+		}
+		limit, size = limit-len(found), size+more
+		if len(found) < ask {
+			r.chunk.Done, r.chunk.Position = true, c.base
+			break
+		}
+	}
+	return nil
+}
+
+func (c *Cursor) tellAll(ctx context.Context, r *reading, found []Stored) error {
+	if err := r.fetch(ctx, len(found), func(i int) NodeID { return found[i].Node.Parent }); err != nil {
 		return err
 	}
-	for _, s := range found {
+	if len(found) == packRows { // there will be more
+		r.chunk.Entries = slices.Grow(r.chunk.Entries, 2*packRows)
+	}
+	for i := range found {
+		s := &found[i]
 		c.lastID = s.Node.ID
 		if _, told := c.early[s.Node.ID]; told {
 			delete(c.early, s.Node.ID)
@@ -91,15 +115,12 @@ func (c *Cursor) all(ctx context.Context, r *reading, limit int) error {
 			return err
 		}
 	}
-	if len(found) < limit {
-		r.chunk.Done, r.chunk.Position = true, c.base
-	}
 	return nil
 }
 
 // tell adds a live node to the chunk, after those of its parents that are yet to come.
-func (c *Cursor) tell(ctx context.Context, r *reading, s Stored, later func(*place) bool) error {
-	path, ok, err := r.path(ctx, s.Node)
+func (c *Cursor) tell(ctx context.Context, r *reading, s *Stored, later func(*place) bool) error {
+	path, ok, err := r.path(ctx, &s.Node)
 	if err != nil || !ok || !c.scope.Has(path) {
 		return err
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -18,12 +19,20 @@ type dirRow struct {
 	dirty  bool
 }
 
-// So many rows are kept between transactions; beyond it the cache starts anew.
-const maxDirs = 4096
+// So many rows are kept between transactions, and while nothing is written;
+// beyond it the cache starts anew.
+const (
+	maxDirs  = 4096
+	idleDirs = 64
+)
 
-func (d *dirs) trim() {
-	if len(*d) > maxDirs {
-		*d = nil
+func (t *tx) forget() { t.dirs, t.soiled = nil, t.soiled[:0] }
+
+// soil marks a row to be written with the commit.
+func (t *tx) soil(id NodeID, d *dirRow) {
+	if !d.dirty {
+		d.dirty = true
+		t.soiled = append(t.soiled, id)
 	}
 }
 
@@ -32,12 +41,12 @@ func (t *tx) dir(id NodeID) (*dirRow, error) {
 	if d := t.dirs[id]; d != nil {
 		return d, nil
 	}
-	s, ok, err := t.load(id)
+	s, err := oneStored(t.ctx, t.conn, "id = ?", int64(id))
+	if errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("%w: there is no directory %d", ErrOrphan, id)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("%w: there is no directory %d", ErrOrphan, id)
 	}
 	d := &dirRow{parent: s.Node.Parent, name: s.Node.Name, sum: s.Beneath, gone: s.Gone || s.Node.Kind != Dir}
 	if !d.gone {
@@ -72,7 +81,7 @@ func (t *tx) spread(parent NodeID, part Sum, add bool) error {
 		} else {
 			d.sum = d.sum.Minus(part)
 		}
-		d.dirty = true
+		t.soil(parent, d)
 		parent = d.parent
 	}
 	return nil
@@ -131,8 +140,9 @@ func (t *tx) treeDigest() (Digest, error) {
 }
 
 func (t *tx) saveSums() error {
-	for id, d := range t.dirs {
-		if !d.dirty {
+	for _, id := range t.soiled {
+		d := t.dirs[id]
+		if d == nil || !d.dirty {
 			continue
 		}
 		if _, err := t.stmts.sum.Exec(appendSum(nil, d.sum), int64(id)); err != nil {
@@ -140,5 +150,28 @@ func (t *tx) saveSums() error {
 		}
 		d.dirty = false
 	}
+	t.soiled = t.soiled[:0]
 	return nil
+}
+
+// wayfinder derives the paths of nodes that stand side by side, once the
+// directories stay where they are.
+type wayfinder struct {
+	t      *tx
+	parent NodeID
+	above  string // path of parent, with a slash
+	ok     bool
+}
+
+func (w *wayfinder) path(n *Node) (path string, ok bool, err error) {
+	if n.ID == Root {
+		return "", true, nil
+	}
+	if n.Parent != w.parent || w.parent == Parked {
+		if w.above, w.ok, err = w.t.placed(n.Parent, ""); err != nil {
+			return "", false, err
+		}
+		w.parent = n.Parent
+	}
+	return w.above + n.Name, w.ok, nil
 }

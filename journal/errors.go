@@ -40,6 +40,25 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("open journal %s: in use by process %d (%s)", e.Path, e.PID, e.Command)
 }
 
+// NameTakenError refuses a tree in which two nodes have one name. Whoever
+// appended has to look again: the two cannot both be there.
+type NameTakenError struct {
+	Parent NodeID
+	Name   string // bytes
+	Path   string // bytes; only the name if Parent has no path
+	Node   NodeID // that wanted the name
+	Holder NodeID // that has it
+}
+
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("nodes %d and %d both want the name %q", e.Holder, e.Node, e.Path)
+}
+
+func isConstraint(err error) bool {
+	var code sqlite3.Error
+	return errors.As(err, &code) && code.Code == sqlite3.ErrConstraint
+}
+
 // wrap turns SQLite's codes into the errors that callers decide on.
 func wrap(what string, err error) error {
 	var code sqlite3.Error

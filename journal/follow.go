@@ -2,20 +2,15 @@ package journal
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"time"
+	"slices"
 )
 
-// Superseded entries yield nothing; a step reads at most so many times its
+// Superseded entries yield nothing; a step goes through at most so many times its
 // limit of them before it returns what it has.
 const followSpan = 8
 
-// logged is an entry with the row of its node, if that is still its newest state.
-type logged struct {
-	entry  Entry
-	newest bool
-}
+// So many entries a chunk grows by at most when more are to come.
+const growEntries = 1024
 
 // follow reads the log from c.since.
 func (c *Cursor) follow(ctx context.Context, r *reading, limit int) error {
@@ -26,30 +21,76 @@ func (c *Cursor) follow(ctx context.Context, r *reading, limit int) error {
 	if len(c.subtree) > 0 {
 		return c.list(ctx, r, limit)
 	}
-	found, read, err := r.entriesAfter(ctx, c.since, limit)
-	if err != nil {
-		return err
-	}
-	for i := range found {
-		l := &found[i]
-		if err := c.followOne(ctx, r, l); err != nil {
-			return err
+	upto := min(r.head.pos.Seq, c.since+Seq(limit)*followSpan)
+	for size := 0; limit > 0 && c.since < upto && size < packBytes; {
+		n, more, err := c.followPack(ctx, r, upto, limit)
+		if err != nil || len(c.subtree) > 0 {
+			return err // the position comes when the subtree is told
 		}
-		c.since = l.entry.Seq
-		c.reach(Position{r.head.pos.Epoch, l.entry.Seq, l.entry.Digest})
-		if len(c.subtree) > 0 {
-			r.chunk.Position = Position{}
-			return nil // the position comes when the subtree is told
-		}
+		limit, size = limit-n, size+more
 	}
-	if !read {
+	if c.since >= r.head.pos.Seq {
 		r.chunk.Entries = append(r.chunk.Entries, c.held...)
-		c.since, c.known, c.held = r.head.pos.Seq, r.head.pos.Seq, nil
+		c.since, c.known, c.held, c.found = r.head.pos.Seq, r.head.pos.Seq, nil, nil
 		c.reach(r.head.pos)
 		r.chunk.Done = true
 	}
 	r.chunk.Position = c.base
 	return nil
+}
+
+// followPack tells the next entries up to upto, and says how many and how large they were.
+func (c *Cursor) followPack(ctx context.Context, r *reading, upto Seq, limit int) (n, size int, err error) {
+	ask := min(limit, packRows)
+	found, size, err := r.newest(ctx, c.found, c.since, upto, ask)
+	if err != nil {
+		return 0, 0, err
+	}
+	c.found = found
+	if err := r.fetch(ctx, len(found), func(i int) NodeID { return found[i].Change.Node.Parent }); err != nil {
+		return 0, 0, err
+	}
+	if len(found) == ask { // there will be more
+		r.chunk.Entries = slices.Grow(r.chunk.Entries, min(limit, growEntries))
+	}
+	for i := range found {
+		e := &found[i]
+		seq, digest := e.Seq, e.Digest
+		if err := c.followOne(ctx, r, e); err != nil {
+			return 0, 0, err
+		}
+		c.since = seq
+		c.reach(Position{r.head.pos.Epoch, seq, digest})
+		if len(c.subtree) > 0 {
+			return 0, 0, nil
+		}
+	}
+	if len(found) < ask {
+		return len(found), size, c.pass(ctx, r, upto)
+	}
+	return len(found), size, nil
+}
+
+// pass goes to the end of a stretch that has nothing more to tell.
+func (c *Cursor) pass(ctx context.Context, r *reading, upto Seq) error {
+	if upto == r.head.pos.Seq {
+		c.since = upto
+		return nil
+	}
+	last, ok, err := stampAt(ctx, r.q, upto)
+	if err != nil {
+		return err
+	}
+	if ok && last.Seq > c.since {
+		c.since = upto
+		c.reach(Position{r.head.pos.Epoch, last.Seq, last.Digest})
+		return nil
+	}
+	next, err := r.nextEntry(ctx, upto) // a city's log has gaps
+	if c.since = next - 1; next == 0 {
+		c.since = r.head.pos.Seq
+	}
+	return err
 }
 
 // reach moves the reader's position on, unless something before it is still
@@ -60,13 +101,9 @@ func (c *Cursor) reach(pos Position) {
 	}
 }
 
-func (c *Cursor) followOne(ctx context.Context, r *reading, l *logged) error {
-	e := &l.entry
-	switch {
-	case e.Note != nil:
+func (c *Cursor) followOne(ctx context.Context, r *reading, e *Entry) error {
+	if e.Note != nil {
 		r.chunk.Entries = append(r.chunk.Entries, *e)
-		return nil
-	case !l.newest:
 		return nil
 	}
 	id := e.Change.Node.ID
@@ -74,7 +111,7 @@ func (c *Cursor) followOne(ctx context.Context, r *reading, l *logged) error {
 		delete(c.early, id)
 		return nil
 	}
-	path, ok, err := r.path(ctx, e.Change.Node)
+	path, ok, err := r.path(ctx, &e.Change.Node)
 	if err != nil {
 		return err
 	}
@@ -121,14 +158,15 @@ func (c *Cursor) tellGone(r *reading, e Entry) {
 
 // list tells what is in directories that came into scope with all they hold.
 func (c *Cursor) list(ctx context.Context, r *reading, limit int) error {
-	dir := c.subtree[len(c.subtree)-1]
-	found, err := selectStored(ctx, r.q, "parent = ? AND name > ? AND gone = 0 ORDER BY name LIMIT ?", int64(dir), []byte(c.after), limit)
+	limit = min(limit, packRows)
+	found, err := childrenIn(ctx, r.q, c.subtree[len(c.subtree)-1], c.after, limit)
 	if err != nil {
 		return err
 	}
 	var beneath []NodeID
-	for _, s := range found {
-		path, ok, err := r.path(ctx, s.Node)
+	for i := range found {
+		s := &found[i]
+		path, ok, err := r.path(ctx, &s.Node)
 		if err != nil {
 			return err
 		}
@@ -152,108 +190,5 @@ func (c *Cursor) list(ctx context.Context, r *reading, limit int) error {
 	if len(c.subtree) == 0 {
 		r.chunk.Position = c.base
 	}
-	return nil
-}
-
-// entriesAfter reads the log and says whether there may be more.
-func (r *reading) entriesAfter(ctx context.Context, since Seq, limit int) (found []logged, more bool, err error) {
-	rows, err := r.q.QueryContext(ctx, `SELECT `+entryColumns+`, coalesce(n.body_seq, 0), coalesce(n.place_seq, 0), n.id IS NOT NULL, coalesce(n.gone, 0)
-		FROM entries e LEFT JOIN nodes n ON n.id = e.node AND n.seq = e.seq WHERE e.seq > ? ORDER BY e.seq LIMIT ?`,
-		int64(since), limit*followSpan)
-	if err != nil {
-		return nil, false, wrap("read entries", err)
-	}
-	defer rows.Close()
-	live := 0
-	for rows.Next() {
-		var l logged
-		var body, placed, gone int64
-		if l.entry, err = scanEntry(rows, &body, &placed, &l.newest, &gone); err != nil {
-			return nil, false, err
-		}
-		l.entry.Change.Gone = l.entry.Change.Gone || gone != 0
-		l.entry.BodySeq, l.entry.PlaceSeq = Seq(body), Seq(placed)
-		found = append(found, l)
-		if l.newest || l.entry.Note != nil {
-			live++
-		}
-		if live == limit {
-			return found, true, nil
-		}
-	}
-	return found, len(found) == limit*followSpan, wrap("read entries", rows.Err())
-}
-
-// reading is one read transaction of a cursor with the directories it climbed through.
-type reading struct {
-	q      *sql.Tx
-	head   head
-	chunk  *Chunk
-	dirs   map[NodeID]*place
-	logged bool // entries made of rows get the time and digest of the log
-}
-
-// place is a directory with its path, if it is alive.
-type place struct {
-	row   Stored
-	path  string
-	alive bool
-
-	settled bool // it and all above it are told as far as needed
-}
-
-func (r *reading) dir(ctx context.Context, id NodeID) (*place, error) {
-	if p := r.dirs[id]; p != nil {
-		return p, nil
-	}
-	p := &place{}
-	r.dirs[id] = p // a circle ends here, not alive
-	row, err := nodeIn(ctx, r.q, id)
-	if err != nil || row.Gone || row.Node.Kind != Dir {
-		return p, ignoreMissing(err)
-	}
-	path, ok, err := r.path(ctx, row.Node)
-	p.row, p.path, p.alive = row, path, ok
-	return p, err
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-// path climbs; ok is false for a node without a place in the tree.
-func (r *reading) path(ctx context.Context, n Node) (path string, ok bool, err error) {
-	switch {
-	case n.ID == Root:
-		return "", true, nil
-	case n.Parent == Root:
-		return n.Name, true, nil
-	case n.Parent == Parked:
-		return "", false, nil
-	}
-	p, err := r.dir(ctx, n.Parent)
-	if err != nil || !p.alive {
-		return "", false, err
-	}
-	return p.path + "/" + n.Name, true, nil
-}
-
-// add makes an entry of a row, with the time and digest that the log has for it, if it still has.
-func (r *reading) add(ctx context.Context, s Stored, path string) error {
-	e := Entry{Seq: s.Seq, Path: path, Change: Change{Node: s.Node}, BodySeq: s.BodySeq, PlaceSeq: s.PlaceSeq}
-	if r.logged {
-		var at int64
-		var digest []byte
-		err := r.q.QueryRowContext(ctx, "SELECT time, digest FROM entries WHERE seq = ?", int64(s.Seq)).Scan(&at, &digest)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return wrap("read entry", err)
-		}
-		e.Time = time.Unix(0, at).UTC()
-		copy(e.Digest[:], digest)
-	}
-	r.chunk.Entries = append(r.chunk.Entries, e)
 	return nil
 }

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -9,23 +8,20 @@ import (
 	"strings"
 )
 
-// querier is what a read transaction and the pool of readers share.
-type querier interface {
-	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-}
+// The live node of one name.
+const atName = "parent = ? AND name = ? AND gone = 0"
 
 // Node reads one row with its hash state, a tombstone too (Gone says so).
 func (j *Journal) Node(ctx context.Context, id NodeID) (Stored, error) {
 	s, err := nodeIn(ctx, j.readers, id)
-	if err != nil || s.Node.Kind != File || s.Gone {
+	if err != nil || s.Gone || !s.hashed {
 		return s, err
 	}
 	return s, j.readHash(ctx, &s)
 }
 
 func nodeIn(ctx context.Context, q querier, id NodeID) (Stored, error) {
-	return scanStored(q.QueryRowContext(ctx, "SELECT "+storedColumns+" FROM nodes n WHERE id = ?", int64(id)))
+	return oneStored(ctx, q, "id = ?", int64(id))
 }
 
 func (j *Journal) readHash(ctx context.Context, s *Stored) error {
@@ -42,44 +38,69 @@ func (j *Journal) readHash(ctx context.Context, s *Stored) error {
 // The directory itself may be unreachable by now; [Journal.Path] tells.
 func (j *Journal) Lookup(ctx context.Context, parent NodeID, name string) (Stored, error) {
 	s, err := lookupIn(ctx, j.readers, parent, name)
-	if err != nil || s.Node.Kind != File {
+	if err != nil || !s.hashed {
 		return s, err
 	}
 	return s, j.readHash(ctx, &s)
 }
 
 func lookupIn(ctx context.Context, q querier, parent NodeID, name string) (Stored, error) {
-	return scanStored(q.QueryRowContext(ctx,
-		"SELECT "+storedColumns+" FROM nodes n WHERE parent = ? AND name = ? AND gone = 0", int64(parent), []byte(name)))
+	return oneStored(ctx, q, atName, int64(parent), []byte(name))
 }
 
 // Children lists the live nodes of a directory by name, ascending as bytes,
 // without their hash states.
 func (j *Journal) Children(ctx context.Context, parent NodeID) ([]Stored, error) {
-	return selectStored(ctx, j.readers, "parent = ? AND gone = 0 ORDER BY name", int64(parent))
+	found, err := childrenIn(ctx, j.readers, parent, "", packRows)
+	if err != nil || len(found) < packRows {
+		return found, err
+	}
+	err = j.snapshot(ctx, func(tx *sql.Tx, _ head) error { // several reads have to see one state
+		found = found[:0]
+		for after, more := "", true; more; {
+			part, err := childrenIn(ctx, tx, parent, after, packRows)
+			if err != nil {
+				return err
+			}
+			found = append(found, part...)
+			if more = len(part) == packRows; more {
+				after = part[len(part)-1].Node.Name
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+func childrenIn(ctx context.Context, q querier, parent NodeID, after string, limit int) ([]Stored, error) {
+	where, args := "parent = ? AND gone = 0 ORDER BY name LIMIT ?", []any{int64(parent), limit}
+	if after != "" {
+		where, args = "parent = ? AND name > ? AND gone = 0 ORDER BY name LIMIT ?", []any{int64(parent), []byte(after), limit}
+	}
+	found, _, err := selectStored(ctx, q, where, args...)
+	return found, err
 }
 
 // ByInode finds the live nodes that were last seen with that inode. Only a
-// capitol's journal has the index for it; elsewhere it reads every row.
+// capitol's journal can tell.
 func (j *Journal) ByInode(ctx context.Context, ino uint64) ([]Stored, error) {
-	if ino == 0 {
-		return nil, nil
+	if j.started.role != Capitol {
+		return nil, fmt.Errorf("%w: only a capitol knows nodes by inode", ErrRole)
 	}
-	return j.reachable(ctx, "ino = ? AND gone = 0", int64(ino))
+	return j.reachable(ctx, "key = ? AND key != 0 AND gone = 0 LIMIT -1", int64(ino))
 }
 
 // ByLink lists the live nodes of a hard-link group.
 func (j *Journal) ByLink(ctx context.Context, link NodeID) ([]Stored, error) {
-	if link == 0 {
-		return nil, nil
-	}
-	return j.reachable(ctx, "link = ? AND link != 0 AND gone = 0", int64(link))
+	return j.reachable(ctx, "link = ? AND link != 0 AND gone = 0 LIMIT -1", int64(link))
 }
 
-// ByDigest lists live files with those bytes. Only a city's journal has the
-// index for it; elsewhere it reads every row.
+// ByDigest lists some live files with those bytes. Only a city's journal can tell.
 func (j *Journal) ByDigest(ctx context.Context, d Digest) ([]Stored, error) {
-	found, err := j.reachable(ctx, "key = ? AND gone = 0 AND key != 0 LIMIT 16", digestKey(d))
+	if j.started.role != City {
+		return nil, fmt.Errorf("%w: only a city knows nodes by digest", ErrRole)
+	}
+	found, err := j.reachable(ctx, "key = ? AND key != 0 AND gone = 0 LIMIT 16", digestKey(d))
 	same := found[:0]
 	for _, s := range found {
 		if s.Node.Body.Digest == d {
@@ -91,13 +112,27 @@ func (j *Journal) ByDigest(ctx context.Context, d Digest) ([]Stored, error) {
 
 // ScanFrom lists up to limit live nodes with ids above after, ascending; stale
 // nodes have negative ids. It reaches rows beneath removed directories too.
-func (j *Journal) ScanFrom(ctx context.Context, after NodeID, limit int) ([]Stored, error) {
-	return selectStored(ctx, j.readers, "id > ? AND gone = 0 ORDER BY id LIMIT ?", int64(after), limit)
+func (j *Journal) ScanFrom(ctx context.Context, after NodeID, limit int) (found []Stored, err error) {
+	for more := true; more && len(found) < limit; {
+		part, _, err := scanIn(ctx, j.readers, after, min(limit-len(found), packRows))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, part...)
+		if more = len(part) > 0; more {
+			after = part[len(part)-1].Node.ID
+		}
+	}
+	return found, nil
+}
+
+func scanIn(ctx context.Context, q querier, after NodeID, limit int) ([]Stored, int, error) {
+	return selectStored(ctx, q, "id > ? AND gone = 0 ORDER BY id LIMIT ?", int64(after), limit)
 }
 
 // reachable is selectStored without what lies beneath a removed directory.
 func (j *Journal) reachable(ctx context.Context, where string, args ...any) ([]Stored, error) {
-	found, err := selectStored(ctx, j.readers, where, args...)
+	found, _, err := selectStored(ctx, j.readers, where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,23 +146,6 @@ func (j *Journal) reachable(ctx context.Context, where string, args ...any) ([]S
 		}
 	}
 	return live, nil
-}
-
-func selectStored(ctx context.Context, q querier, where string, args ...any) ([]Stored, error) {
-	rows, err := q.QueryContext(ctx, "SELECT "+storedColumns+" FROM nodes n WHERE "+where, args...)
-	if err != nil {
-		return nil, wrap("read nodes", err)
-	}
-	defer rows.Close()
-	var found []Stored
-	for rows.Next() {
-		s, err := scanStored(rows)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, s)
-	}
-	return found, wrap("read nodes", rows.Err())
 }
 
 // Path derives a live node's path, relative to the tree, "" for the root. A
@@ -147,19 +165,25 @@ func pathIn(ctx context.Context, q querier, n Node) (string, error) {
 	if n.ID == Root {
 		return "", nil
 	}
-	path := n.Name
-	for hops := 0; n.Parent != Root; hops++ {
-		if n.Parent == Parked || hops > maxDepth {
-			return "", fmt.Errorf("path of node %d: %w: it has no place", n.ID, ErrNotFound)
+	var above map[NodeID]*Stored
+	if n.Parent != Root {
+		var err error
+		if above, err = ancestors(ctx, q, []NodeID{n.Parent}); err != nil {
+			return "", err
 		}
-		s, err := nodeIn(ctx, q, n.Parent)
-		if err != nil || s.Gone || s.Node.Kind != Dir {
-			return "", fmt.Errorf("path through node %d: %w", n.Parent, cmp.Or(err, ErrNotFound))
-		}
-		n = s.Node
-		path = n.Name + "/" + path
 	}
-	return path, nil
+	path, id := n.Name, n.Parent
+	for range len(above) + 1 {
+		if id == Root {
+			return path, nil
+		}
+		s := above[id]
+		if s == nil || s.Gone || s.Node.Kind != Dir {
+			break
+		}
+		path, id = s.Node.Name+"/"+path, s.Node.Parent
+	}
+	return "", fmt.Errorf("path of node %d through %d: %w: it has no place", n.ID, id, ErrNotFound)
 }
 
 // Resolve finds the live node at a path relative to the tree; "" and "." are the root.

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -26,32 +27,31 @@ func (t *tx) record(entries []Entry, pos Position) error {
 		return fmt.Errorf("%w: only a city records", ErrRole)
 	}
 	steps := make([]step, 0, len(entries))
-	logged := make([]*Entry, 0, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		if e.Note != nil {
+		switch {
+		case e.Note == nil:
+			steps = append(steps, step{change: &e.Change, entry: e})
+		case t.logs():
 			if err := t.logNote(e); err != nil {
 				return err
 			}
-			continue
 		}
-		s := step{change: &e.Change}
-		if err := t.takeOver(&s); err != nil {
-			return err
-		}
-		if err := t.loadStep(&s); err != nil {
-			return err
-		}
-		if s.known && s.old.Seq > e.Seq && e.Change.Node.ID > 0 || e.Change.Gone && (!s.known || s.old.Gone) {
-			continue // a stale row's Seq is of another history
-		}
-		s.row = recordedRow(&s, e)
-		steps, logged = append(steps, s), append(logged, e)
 	}
+	steps = single(steps, func(s *step) Seq { return s.entry.Seq })
+	for i := range steps {
+		if err := t.takeOver(steps[i].change); err != nil {
+			return err
+		}
+	}
+	if err := t.loadSteps(steps); err != nil {
+		return err
+	}
+	steps = t.recording(steps)
 	if err := t.place(steps); err != nil {
 		return err
 	}
-	if err := t.logRecorded(steps, logged); err != nil {
+	if err := t.logRecorded(steps); err != nil {
 		return err
 	}
 	t.moveTo(pos)
@@ -62,69 +62,47 @@ func (t *tx) record(entries []Entry, pos Position) error {
 // comparison, and the log begins after it.
 func (t *tx) logs() bool { return !t.head.pos.IsZero() }
 
-func recordedRow(s *step, e *Entry) Stored {
-	row := Stored{Node: e.Change.Node, Seen: e.Change.Seen, Seq: e.Seq, BodySeq: e.BodySeq, PlaceSeq: e.PlaceSeq, hashed: s.old.hashed}
-	if e.Change.Gone {
-		row.Node, row.Gone, row.Seen = s.old.Node, true, Seen{}
+// recording keeps the steps that say something new.
+func (t *tx) recording(steps []step) []step {
+	kept := steps[:0]
+	for _, s := range steps {
+		e := s.entry
+		stale := e.Change.Node.ID <= 0 // its row's Seq is of another history
+		if s.old != nil && s.old.Seq > e.Seq && !stale || e.Change.Gone && !s.lives() {
+			continue
+		}
+		s.seq, s.bodySeq, s.placeSeq = e.Seq, e.BodySeq, e.PlaceSeq
+		s.path, s.state = e.Path, t.encode(s.node())
+		kept = append(kept, s)
 	}
-	s.state = appendState(nil, &row.Node)
-	return row
+	return kept
 }
 
-// place is what append does with its steps, with rows that are already made.
-func (t *tx) place(steps []step) error {
-	if err := t.detachSteps(steps); err != nil {
-		return err
-	}
+func (t *tx) logRecorded(steps []step) error {
+	w := wayfinder{t: t}
 	for i := range steps {
-		if s := &steps[i]; !s.row.Gone {
-			if err := t.attachRow(s); err != nil {
-				return err
-			}
-		}
-	}
-	for i := range steps {
-		if s := &steps[i]; s.row.Gone {
-			if err := t.putTomb(s); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (t *tx) logRecorded(steps []step, entries []*Entry) error {
-	for i := range steps {
-		n := &steps[i].row.Node
+		s := &steps[i]
+		n := s.node()
 		if n.Parent == Parked && n.ID != Root {
 			continue
 		}
-		if !steps[i].row.Gone && n.ID != Root {
-			_, ok, err := t.placed(n.Parent, n.Name)
+		if !s.change.Gone {
+			_, ok, err := w.path(n)
 			if err == nil && !ok && t.parked(n.Parent) {
 				continue
 			}
 			if err != nil || !ok {
-				return fmt.Errorf("%w: %d %q in directory %d", ErrOrphan, n.ID, n.Name, n.Parent)
+				return errors.Join(orphan(n), err)
 			}
 		}
-		if !t.logs() || steps[i].known && steps[i].old.Seq == steps[i].row.Seq {
+		if !t.logs() || s.old != nil && s.old.Seq == s.seq {
 			continue // it was logged when it came
 		}
-		e := *entries[i]
-		e.Change.Node = *n
-		if err := t.logEntry(&e, steps[i].state); err != nil {
+		if err := t.logStep(s, appendStamp(nil, s.entry.Time, s.entry.Digest)); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (t *tx) logNote(e *Entry) error {
-	if !t.logs() {
-		return nil
-	}
-	return t.logEntry(e, nil)
+	return t.entries.flush()
 }
 
 // moveTo sets the position. Coming from none, the log before it is not here.
@@ -139,32 +117,45 @@ func (t *tx) moveTo(pos Position) {
 }
 
 // takeOver gives a stale row's place in the tables to the node that replaces it.
-func (t *tx) takeOver(s *step) error {
-	was, id := s.change.Was, s.change.Node.ID
+func (t *tx) takeOver(c *Change) error {
+	was, id := c.Was, c.Node.ID
 	if was == 0 || was == id {
 		return nil
 	}
-	stale := step{change: &Change{Node: Node{ID: was}, Gone: true}}
-	var err error
-	if stale.old, stale.known, err = t.load(was); err != nil || !stale.known {
+	old, err := oneStored(t.ctx, t.conn, "id = ?", int64(was))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
+	stale := step{change: &Change{Node: Node{ID: was}, Gone: true}, old: &old}
 	if err := t.detach(&stale); err != nil {
 		return err
 	}
+	if _, err := t.stmts.drop.Exec(int64(was)); err != nil {
+		return wrap("take over", err)
+	}
+	if old.Node.Kind != Dir {
+		return nil
+	}
+	return t.adopt(id, was)
+}
+
+// adopt gives what is in one directory to another.
+func (t *tx) adopt(id, was NodeID) error {
 	if d := t.dirs[was]; d != nil {
 		delete(t.dirs, was)
-		t.keepDir(id, &dirRow{sum: d.sum, dirty: true})
+		into := &dirRow{sum: d.sum}
+		t.keepDir(id, into)
+		t.soil(id, into)
 	}
 	for _, d := range t.dirs {
 		if d.parent == was {
 			d.parent = id
 		}
 	}
-	if _, err := t.stmts.drop.Exec(int64(was)); err != nil {
-		return wrap("take over", err)
-	}
-	_, err = t.stmts.reparent.Exec(int64(id), int64(was))
+	_, err := t.stmts.reparent.Exec(int64(id), int64(was))
 	return wrap("take over", err)
 }
 
@@ -196,7 +187,8 @@ func (j *Journal) startOver(ctx context.Context, script string) error {
 		if err := t.purgeAll(); err != nil {
 			return err
 		}
-		t.dirs, t.head.pos, t.head.floor = nil, Position{}, 0
+		t.forget()
+		t.head.pos, t.head.floor = Position{}, 0
 		return t.exec("start over", "DELETE FROM entries;"+script)
 	})
 	if err != nil {

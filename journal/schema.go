@@ -11,15 +11,17 @@ import (
 
 // schemaVersion is kept in SQLite's user_version. A higher one in the file is
 // refused with [ErrNewer]; a lower one is brought forward by a step a version.
-const schemaVersion = 1
+// Version 1 was never released, there is no step from it.
+const schemaVersion = 2
 
 // The tables. Names and paths are bytes, so BLOB.
 //
 // nodes.gone is 0 for a live node and 1 for a tombstone (kept until the entry
 // that made it is compacted); inside one transaction 2 marks a row whose name
 // is about to change, so that two names can swap under the unique index.
-// nodes.born is the entry that made the node, 0 if not known: a reader from
-// before it need not be told that it is gone. nodes.sum is a directory's Beneath; nodes.key starts the content's digest.
+// nodes.key is what the role searches by: the inode on a capitol, the start of
+// the content's digest on a city. nodes.line and entries.line hold all that is
+// not searched for; nodes.sum is a directory's Beneath. Notes have node 0.
 const schema = `
 CREATE TABLE head (
 	one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -33,22 +35,18 @@ CREATE TABLE head (
 	touched  INTEGER NOT NULL
 );
 CREATE TABLE nodes (
-	id        INTEGER PRIMARY KEY,
-	parent    INTEGER NOT NULL,
-	name      BLOB NOT NULL,
-	gone      INTEGER NOT NULL,
-	seq       INTEGER NOT NULL,
-	body_seq  INTEGER NOT NULL,
-	place_seq INTEGER NOT NULL,
-	born      INTEGER NOT NULL,
-	state     BLOB NOT NULL,
-	ino       INTEGER NOT NULL,
-	seen      BLOB NOT NULL,
-	link      INTEGER NOT NULL,
-	key       INTEGER NOT NULL,
-	sum       BLOB
+	id     INTEGER PRIMARY KEY,
+	parent INTEGER NOT NULL,
+	name   BLOB NOT NULL,
+	gone   INTEGER NOT NULL DEFAULT 0,
+	seq    INTEGER NOT NULL,
+	key    INTEGER NOT NULL,
+	link   INTEGER NOT NULL,
+	line   BLOB NOT NULL,
+	sum    BLOB
 );
 CREATE UNIQUE INDEX nodes_name ON nodes (parent, name) WHERE gone = 0;
+CREATE INDEX nodes_key ON nodes (key) WHERE gone = 0 AND key != 0;
 CREATE INDEX nodes_link ON nodes (link) WHERE link != 0;
 CREATE INDEX nodes_gone ON nodes (seq) WHERE gone = 1;
 CREATE TABLE hashes (
@@ -57,26 +55,12 @@ CREATE TABLE hashes (
 	tail  INTEGER NOT NULL
 );
 CREATE TABLE entries (
-	seq    INTEGER PRIMARY KEY,
-	time   INTEGER NOT NULL,
-	node   INTEGER NOT NULL,
-	gone   INTEGER NOT NULL,
-	parent INTEGER NOT NULL,
-	name   BLOB NOT NULL,
-	path   BLOB NOT NULL,
-	state  BLOB NOT NULL,
-	note   BLOB,
-	digest BLOB NOT NULL
+	seq   INTEGER PRIMARY KEY,
+	node  INTEGER NOT NULL,
+	stamp BLOB NOT NULL,
+	line  BLOB NOT NULL
 );
-CREATE TABLE purge (dir INTEGER PRIMARY KEY);
-`
-
-// A capitol finds moved nodes by inode, a city finds content by digest; the
-// other's index would cost inserts for nothing.
-var roleIndex = [...]string{
-	Capitol: `CREATE INDEX nodes_ino ON nodes (ino) WHERE gone = 0`,
-	City:    `CREATE INDEX nodes_key ON nodes (key) WHERE gone = 0 AND key != 0`,
-}
+CREATE TABLE purge (dir INTEGER PRIMARY KEY)`
 
 // The writer keeps a larger page cache than a reader: it descends the index of
 // names for every change. Both are kibibytes, small enough that capitol and
@@ -84,9 +68,9 @@ var roleIndex = [...]string{
 const (
 	writerCacheKiB = 4096
 	readerCacheKiB = 1024
-	// Prepared statements that a reading connection keeps: there are not many more
+	// Prepared statements that a connection keeps: there are not many more
 	// different ones, and preparing costs more than a lookup.
-	readerStatements = 24
+	connStatements = 24
 	// Pages of 4 KiB after which SQLite moves the WAL into the database.
 	checkpointPages = 2000
 	walLimit        = 64 << 20
@@ -97,7 +81,7 @@ func dsn(path, params string) string {
 }
 
 func openWriter(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", dsn(path, fmt.Sprintf("_journal_mode=WAL&_synchronous=FULL&_cache_size=-%d", writerCacheKiB)))
+	db, err := sql.Open("sqlite3", dsn(path, fmt.Sprintf("_journal_mode=WAL&_synchronous=FULL&_cache_size=-%d&_stmt_cache_size=%d", writerCacheKiB, connStatements)))
 	if err != nil {
 		return nil, wrap("open writer", err)
 	}
@@ -106,7 +90,7 @@ func openWriter(path string) (*sql.DB, error) {
 }
 
 func openReader(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite3", dsn(path, fmt.Sprintf("mode=ro&_query_only=1&_cache_size=-%d&_stmt_cache_size=%d", readerCacheKiB, readerStatements)))
+	db, err := sql.Open("sqlite3", dsn(path, fmt.Sprintf("mode=ro&_query_only=1&_cache_size=-%d&_stmt_cache_size=%d", readerCacheKiB, connStatements)))
 	if err != nil {
 		return nil, wrap("open reader", err)
 	}
@@ -137,12 +121,14 @@ func prepareFile(ctx context.Context, conn *sql.Conn, role Role) error {
 		return fmt.Errorf("%w: version %d, this program knows %d", ErrNewer, version, schemaVersion)
 	case version == 0:
 		return createTables(ctx, conn, role)
+	case version < schemaVersion:
+		return fmt.Errorf("version %d is from before the first release: remove the file, and cities compare anew", version)
 	}
 	return nil
 }
 
 func createTables(ctx context.Context, conn *sql.Conn, role Role) error {
-	script := "BEGIN IMMEDIATE;" + schema + roleIndex[role] + fmt.Sprintf("; PRAGMA user_version=%d;", schemaVersion)
+	script := "BEGIN IMMEDIATE;" + schema + fmt.Sprintf("; PRAGMA user_version=%d;", schemaVersion)
 	if _, err := conn.ExecContext(ctx, script); err != nil {
 		conn.ExecContext(ctx, "ROLLBACK")
 		return wrap("create tables", err)

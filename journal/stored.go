@@ -1,10 +1,6 @@
 package journal
 
-import (
-	"database/sql"
-	"encoding/binary"
-	"errors"
-)
+import "encoding/binary"
 
 // Stored is a node's row.
 type Stored struct {
@@ -18,55 +14,63 @@ type Stored struct {
 
 	Beneath Sum // directories: all beneath, itself not counted
 
-	born   Seq  // the entry that made the node; 0 if not known
 	hashed bool // the table of hash states has a row for it
 }
 
-const storedColumns = `n.id, n.parent, n.name, n.gone, n.seq, n.body_seq, n.place_seq, n.born, n.state, n.ino, n.seen, n.sum`
+// packedRow is a row as one value. What a call into SQLite costs, and what
+// database/sql does for each column, is more than the row itself: so a row is
+// read as one column, and many rows as one row (see packs). Numbers are text,
+// because SQLite can write them so; the rest is bytes that say where they end.
+const packedRow = `concat(` + rowParts + `)`
 
-type scanner interface{ Scan(...any) error }
+const rowParts = `id, ' ', parent, ' ', gone, ' ', seq, ' ', length(name), ' ', sum IS NOT NULL, ' ', name, line, sum`
 
-// scanStored reads storedColumns, and what more columns the caller selected after them.
-func scanStored(row scanner, more ...any) (s Stored, err error) {
-	var name, state, seen, sum sql.RawBytes
-	var gone, ino int64
-	if r, ok := row.(*sql.Row); ok {
-		return scanOne(r)
+// row reads a packedRow.
+func (d *decoder) row(s *Stored) {
+	n := &s.Node
+	n.ID, n.Parent = NodeID(d.number()), NodeID(d.number())
+	s.Gone = d.number() == 1
+	s.Seq = Seq(d.number())
+	name, sum := d.number(), d.number() != 0
+	n.Name = string(d.take(int(name)))
+	d.line(s)
+	if sum {
+		s.Beneath = d.sum()
 	}
-	into := append([]any{&s.Node.ID, &s.Node.Parent, &name, &gone, &s.Seq, &s.BodySeq, &s.PlaceSeq, &s.born, &state, &ino, &seen, &sum}, more...)
-	if err := row.Scan(into...); err != nil {
-		return Stored{}, wrap("read node", err)
-	}
-	return s, s.fill(name, state, seen, sum, gone, ino)
 }
 
-// scanOne is scanStored for a single row, which cannot lend its bytes.
-func scanOne(row *sql.Row) (s Stored, err error) {
-	var name, state, seen, sum []byte
-	var gone, ino int64
-	err = row.Scan(&s.Node.ID, &s.Node.Parent, &name, &gone, &s.Seq, &s.BodySeq, &s.PlaceSeq, &s.born, &state, &ino, &seen, &sum)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Stored{}, ErrNotFound
+// number reads a decimal number with the space after it.
+func (d *decoder) number() (v int64) {
+	i, minus := 0, len(d.b) > 0 && d.b[0] == '-'
+	if minus {
+		i++
 	}
-	if err != nil {
-		return Stored{}, wrap("read node", err)
+	for ; i < len(d.b) && d.b[i] != ' '; i++ {
+		v = v*10 + int64(d.b[i]-'0')
 	}
-	return s, s.fill(name, state, seen, sum, gone, ino)
+	d.take(i + 1)
+	if minus {
+		return -v
+	}
+	return v
 }
 
-func (s *Stored) fill(name, state, seen, sum []byte, gone, ino int64) (err error) {
-	s.Node.Name = string(name)
-	s.Gone = gone == 1
-	if err := decodeState(state, &s.Node); err != nil {
-		return err
-	}
-	if err := decodeSeen(seen, &s.Seen); err != nil {
-		return err
-	}
-	s.Seen.Ino = uint64(ino)
-	s.Beneath, err = decodeSum(sum)
-	s.hashed = s.Node.Body.Size > 0
-	return err
+// appendLine writes the part of a row that only this package reads: a row's
+// other columns are there to be searched by.
+func appendLine(b []byte, s *step) []byte {
+	b = append(b, lineFormat)
+	b = binary.AppendVarint(b, int64(s.seq-s.bodySeq))
+	b = binary.AppendVarint(b, int64(s.seq-s.placeSeq))
+	b = append(b, s.state...)
+	return appendSeen(b, s.seen())
+}
+
+func (d *decoder) line(s *Stored) {
+	d.format(lineFormat)
+	s.BodySeq = s.Seq - Seq(d.varint())
+	s.PlaceSeq = s.Seq - Seq(d.varint())
+	d.state(&s.Node)
+	s.hashed = d.seen(&s.Seen)
 }
 
 // digestKey is the part of a digest that is indexed: enough to find candidates.

@@ -51,12 +51,8 @@ func appendSum(b []byte, s Sum) []byte {
 	return binary.AppendVarint(b, s.Bytes)
 }
 
-func decodeSum(blob []byte) (s Sum, err error) {
-	if len(blob) == 0 {
-		return Sum{}, nil
-	}
-	d := decoder{b: blob}
+func (d *decoder) sum() (s Sum) {
 	copy(s.Digest[:], d.take(len(s.Digest)))
 	s.Nodes, s.Bytes = d.varint(), d.varint()
-	return s, d.err
+	return s
 }

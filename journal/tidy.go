@@ -36,36 +36,45 @@ func (w *writer) tidy() (more bool) {
 // before it was moved there, has to be told.
 func (t *tx) purgeStep() (more bool, err error) {
 	var dir int64
-	row := t.conn.QueryRowContext(context.Background(), "SELECT coalesce((SELECT dir FROM purge LIMIT 1), 0)")
+	row := t.conn.QueryRowContext(t.ctx, "SELECT coalesce((SELECT dir FROM purge LIMIT 1), 0)")
 	if err := row.Scan(&dir); err != nil || dir == 0 {
 		return false, wrap("purge", err)
 	}
-	children, err := t.childIDs(NodeID(dir), purgeRows)
-	if err != nil {
-		return false, err
-	}
-	for id, kind := range children {
-		if kind == Dir {
-			if err := t.exec("purge", fmt.Sprintf("INSERT OR IGNORE INTO purge VALUES (%d)", id)); err != nil {
-				return false, err
-			}
-		}
-		if err := t.unplace(id); err != nil {
-			return false, err
-		}
-	}
-	if len(children) < purgeRows {
-		return true, t.exec("purge", fmt.Sprintf("DELETE FROM purge WHERE dir = %d", dir))
-	}
-	return true, nil
+	return true, t.purgeSome(NodeID(dir))
 }
 
-// purgeNow is purgeStep for everything beneath a directory at once.
-func (t *tx) purgeNow(dir NodeID) error {
-	if err := t.exec("purge", fmt.Sprintf("INSERT OR IGNORE INTO purge VALUES (%d)", dir)); err != nil {
+// purgeSome takes some rows from one directory; it leaves the queue with the last.
+func (t *tx) purgeSome(dir NodeID) error {
+	rows, _, err := selectStored(t.ctx, t.conn, "parent = ? AND gone = 0 LIMIT ?", int64(dir), purgeRows)
+	if err != nil {
 		return err
 	}
-	return t.purgeAll()
+	children := make([]*Stored, len(rows))
+	for i := range rows {
+		children[i] = &rows[i]
+	}
+	if err := t.unplace(children); err != nil || len(rows) == purgeRows {
+		return err
+	}
+	return t.exec("purge", "DELETE FROM purge WHERE dir = ?", int64(dir))
+}
+
+// purgeBeneath takes all rows in a directory at once, so that it can be used
+// again. What is deeper is out of reach then and waits in the queue.
+func (t *tx) purgeBeneath(dir NodeID) error {
+	if err := t.queuePurge([]NodeID{dir}); err != nil {
+		return err
+	}
+	for {
+		var left int
+		row := t.conn.QueryRowContext(t.ctx, "SELECT count(*) FROM purge WHERE dir = ?", int64(dir))
+		if err := row.Scan(&left); err != nil || left == 0 {
+			return wrap("purge", err)
+		}
+		if err := t.purgeSome(dir); err != nil {
+			return err
+		}
+	}
 }
 
 func (t *tx) purgeAll() error {
@@ -76,35 +85,36 @@ func (t *tx) purgeAll() error {
 	}
 }
 
-func (t *tx) childIDs(dir NodeID, limit int) (map[NodeID]Kind, error) {
-	rows, err := t.conn.QueryContext(context.Background(), "SELECT id, state FROM nodes WHERE parent = ? AND gone = 0 LIMIT ?", int64(dir), limit)
-	if err != nil {
-		return nil, wrap("purge", err)
+// unplace makes tombstones of living rows beneath a removed directory, and
+// queues what is beneath them.
+func (t *tx) unplace(rows []*Stored) error {
+	if len(rows) == 0 {
+		return nil
 	}
-	defer rows.Close()
-	found := map[NodeID]Kind{}
-	for rows.Next() {
-		var id int64
-		var state []byte
-		if err := rows.Scan(&id, &state); err != nil {
-			return nil, wrap("purge", err)
+	ids, dirs := make([]NodeID, 0, len(rows)), make([]NodeID, 0, len(rows))
+	for _, s := range rows {
+		s.Gone = true
+		delete(t.dirs, s.Node.ID)
+		ids = append(ids, s.Node.ID)
+		if s.Node.Kind == Dir {
+			dirs = append(dirs, s.Node.ID)
 		}
-		var n Node
-		if err := decodeState(state, &n); err != nil {
-			return nil, err
-		}
-		found[NodeID(id)] = n.Kind
 	}
-	return found, wrap("purge", rows.Err())
-}
-
-func (t *tx) unplace(id NodeID) error {
-	delete(t.dirs, id)
-	if err := t.exec("purge", fmt.Sprintf("UPDATE nodes SET gone = 1, ino = 0, sum = NULL WHERE id = %d", id)); err != nil {
+	list := listIDs(ids)
+	if err := t.exec("purge", "UPDATE nodes SET gone = 1, key = 0, sum = NULL WHERE "+amongIDs, list); err != nil {
 		return err
 	}
-	_, err := t.stmts.dropHash.Exec(int64(id))
-	return wrap("purge", err)
+	if err := t.exec("purge", "DELETE FROM hashes WHERE node IN (SELECT value FROM json_each(?))", list); err != nil {
+		return err
+	}
+	return t.queuePurge(dirs)
+}
+
+func (t *tx) queuePurge(dirs []NodeID) error {
+	if len(dirs) == 0 {
+		return nil
+	}
+	return t.exec("queue purge", "INSERT OR IGNORE INTO purge SELECT value FROM json_each(?)", listIDs(dirs))
 }
 
 // compactStep drops the oldest entries beyond the retention, and the
@@ -112,9 +122,9 @@ func (t *tx) unplace(id NodeID) error {
 // the digest that a position is checked against.
 func (t *tx) compactStep() (more bool, err error) {
 	var first, byAge int64
-	oldest := t.now.Add(-t.keepAge).UnixNano()
-	row := t.conn.QueryRowContext(context.Background(), `SELECT coalesce((SELECT seq FROM entries ORDER BY seq LIMIT 1), 0),
-		coalesce((SELECT seq FROM (SELECT seq, time FROM entries ORDER BY seq LIMIT ?) WHERE time < ? ORDER BY seq DESC LIMIT 1), 0)`, compactRows, oldest)
+	oldest := appendStampTime(nil, t.now.Add(-t.keepAge))
+	row := t.conn.QueryRowContext(t.ctx, `SELECT coalesce((SELECT seq FROM entries ORDER BY seq LIMIT 1), 0),
+		coalesce((SELECT seq FROM (SELECT seq, stamp FROM entries ORDER BY seq LIMIT ?) WHERE stamp < ? ORDER BY seq DESC LIMIT 1), 0)`, compactRows, oldest)
 	if err := row.Scan(&first, &byAge); err != nil || first == 0 {
 		return false, wrap("compact", err)
 	}

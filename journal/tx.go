@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -12,11 +11,18 @@ import (
 // prepared statements, the head, and the directory rows on the way up from
 // what changed lately.
 type tx struct {
+	ctx   context.Context // never ends: a transaction is short, and half of one is none
 	conn  *sql.Conn
 	stmts statements
 	head  head
 	saved head // as of the last commit
-	dirs  dirs
+
+	dirs   dirs
+	soiled []NodeID // directories whose row is not as it is in dirs
+
+	fresh, entries bulk   // new rows of the two tables
+	buf            []byte // encoded rows of this request
+	args           []any  // values of one row
 
 	newest NodeID // no row has this id or a higher one
 
@@ -27,28 +33,25 @@ type tx struct {
 }
 
 type statements struct {
-	node, put, hide, sum, putHash, dropHash, entry *sql.Stmt
-	drop, reparent                                 *sql.Stmt
+	put, edit, editKeys, hide, sum, putHash, dropHash, drop, reparent *sql.Stmt
 }
 
 func (t *tx) prepare(ctx context.Context, conn *sql.Conn, h head) error {
-	t.conn, t.head, t.saved, t.newest = conn, h, h, h.nextID
+	t.ctx, t.conn, t.head, t.saved, t.newest = ctx, conn, h, h, h.nextID
 	for _, s := range []struct {
 		into *(*sql.Stmt)
 		text string
 	}{
-		{&t.stmts.node, `SELECT ` + storedColumns + ` FROM nodes n WHERE id = ?`},
-		{&t.stmts.put, `INSERT INTO nodes (id, parent, name, gone, seq, body_seq, place_seq, born, state, ino, seen, link, key)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET parent=excluded.parent, name=excluded.name, gone=excluded.gone,
-			seq=excluded.seq, body_seq=excluded.body_seq, place_seq=excluded.place_seq, born=excluded.born, state=excluded.state, ino=excluded.ino,
-			seen=excluded.seen, link=excluded.link, key=excluded.key`},
+		{&t.stmts.put, `INSERT INTO nodes (` + nodeColumns + `, gone) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET
+			parent=excluded.parent, name=excluded.name, seq=excluded.seq, key=excluded.key, link=excluded.link, line=excluded.line, gone=excluded.gone`},
+		{&t.stmts.edit, `UPDATE nodes SET seq = ?, line = ? WHERE id = ?`},
+		{&t.stmts.editKeys, `UPDATE nodes SET seq = ?, line = ?, key = ?, link = ? WHERE id = ?`},
 		{&t.stmts.hide, `UPDATE nodes SET gone = 2 WHERE id = ?`},
 		{&t.stmts.sum, `UPDATE nodes SET sum = ? WHERE id = ?`},
 		{&t.stmts.putHash, `INSERT OR REPLACE INTO hashes VALUES (?,?,?)`},
 		{&t.stmts.dropHash, `DELETE FROM hashes WHERE node = ?`},
-		{&t.stmts.entry, `INSERT OR REPLACE INTO entries VALUES (?,?,?,?,?,?,?,?,?,?)`},
 		{&t.stmts.drop, `DELETE FROM nodes WHERE id = ?`},
-		{&t.stmts.reparent, `UPDATE nodes SET parent = ? WHERE parent = ?`},
+		{&t.stmts.reparent, `UPDATE nodes SET parent = ? WHERE parent = ? AND gone = 0`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, s.text)
 		if err != nil {
@@ -56,13 +59,21 @@ func (t *tx) prepare(ctx context.Context, conn *sql.Conn, h head) error {
 		}
 		*s.into = stmt
 	}
-	return nil
+	if err := t.fresh.prepare(ctx, conn, "INSERT INTO nodes", nodeColumns); err != nil {
+		return err
+	}
+	return t.entries.prepare(ctx, conn, "INSERT OR REPLACE INTO entries", entryColumns)
 }
 
 func (t *tx) close() error {
-	var errs []error
 	s := &t.stmts
-	for _, stmt := range []*sql.Stmt{s.node, s.put, s.hide, s.sum, s.putHash, s.dropHash, s.entry, s.drop, s.reparent} {
+	return errors.Join(closeAll(s.put, s.edit, s.editKeys, s.hide, s.sum, s.putHash, s.dropHash, s.drop, s.reparent),
+		t.fresh.close(), t.entries.close())
+}
+
+func closeAll(stmts ...*sql.Stmt) error {
+	var errs []error
+	for _, stmt := range stmts {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -70,8 +81,8 @@ func (t *tx) close() error {
 	return errors.Join(errs...)
 }
 
-func (t *tx) exec(what, text string) error {
-	_, err := t.conn.ExecContext(context.Background(), text)
+func (t *tx) exec(what, text string, args ...any) error {
+	_, err := t.conn.ExecContext(t.ctx, text, args...)
 	return wrap(what, err)
 }
 
@@ -84,8 +95,10 @@ func (t *tx) begin() error {
 // some of it, so they go too.
 func (t *tx) rollback() error {
 	t.head = t.saved
-	t.dirs = nil
-	_, err := t.conn.ExecContext(context.Background(), "ROLLBACK")
+	t.forget()
+	t.fresh.forget()
+	t.entries.forget()
+	_, err := t.conn.ExecContext(t.ctx, "ROLLBACK")
 	if err != nil && err.Error() == "cannot rollback - no transaction is active" {
 		return nil // SQLite had rolled back by itself (disk full, say)
 	}
@@ -98,65 +111,39 @@ func (t *tx) commit() error {
 	}
 	t.head.nextID = max(t.head.nextID, t.newest, t.nextID())
 	t.head.touched = t.now
-	if _, err := t.conn.ExecContext(context.Background(), saveHead, t.head.args()...); err != nil {
-		return wrap("save head", err)
+	if err := t.exec("save head", saveHead, t.head.args()...); err != nil {
+		return err
 	}
 	if err := t.exec("commit", "COMMIT"); err != nil {
 		return err
 	}
 	t.saved = t.head
-	t.dirs.trim()
+	if len(t.dirs) > maxDirs {
+		t.forget()
+	}
 	return nil
 }
 
-// load reads a row of any kind, live or not.
-func (t *tx) load(id NodeID) (Stored, bool, error) {
-	s, err := scanStored(t.stmts.node.QueryRow(int64(id)))
-	if errors.Is(err, ErrNotFound) {
-		return Stored{}, false, nil
+// A request's encoded rows are kept in one piece of memory, up to so much of it
+// from one request to the next.
+const keepBuf = 256 << 10
+
+// fresh memory for the next request: all that it encoded is in the tables.
+func (t *tx) done() {
+	if t.buf = t.buf[:0]; cap(t.buf) > keepBuf {
+		t.buf = nil
 	}
-	return s, err == nil, err
 }
 
-// put writes a row. Its name must be free by now, see hide.
-func (t *tx) put(s *Stored, state []byte) error {
-	var buf [64]byte
-	gone, ino, key := 0, s.Seen.Ino, int64(0)
-	if s.Gone {
-		gone, ino = 1, 0
-	} else if s.Node.Kind == File {
-		key = digestKey(s.Node.Body.Digest)
-	}
-	n := &s.Node
-	t.newest = max(t.newest, n.ID+1)
-	_, err := t.stmts.put.Exec(int64(n.ID), int64(n.Parent), []byte(n.Name), gone, int64(s.Seq), int64(s.BodySeq), int64(s.PlaceSeq), int64(s.born),
-		state, int64(ino), appendSeen(buf[:0], &s.Seen), int64(n.Link), key)
-	if err != nil {
-		return wrap(fmt.Sprintf("put node %d %q", n.ID, n.Name), err)
-	}
-	return t.putHash(s)
+// encode writes a node's state where it stays until done.
+func (t *tx) encode(n *Node) []byte {
+	at := len(t.buf)
+	t.buf = appendState(t.buf, n)
+	return t.buf[at:len(t.buf):len(t.buf)]
 }
 
-func (t *tx) putHash(s *Stored) (err error) {
-	switch {
-	case len(s.Seen.HashState) > 0 && !s.Gone:
-		_, err = t.stmts.putHash.Exec(int64(s.Node.ID), s.Seen.HashState, int64(s.Seen.Tail))
-	case s.hashed:
-		_, err = t.stmts.dropHash.Exec(int64(s.Node.ID))
-	}
-	return wrap("put hash state", err)
-}
-
-func (t *tx) logEntry(e *Entry, state []byte) error {
-	var note []byte
-	if e.Note != nil {
-		note = appendNote(nil, e.Note)
-	}
-	if state == nil {
-		state = []byte{}
-	}
-	n := &e.Change.Node
-	_, err := t.stmts.entry.Exec(int64(e.Seq), e.Time.UnixNano(), int64(n.ID), e.Change.Gone, int64(n.Parent), []byte(n.Name),
-		[]byte(e.Path), state, note, e.Digest[:])
-	return wrap("log entry", err)
+func (t *tx) encodeLine(s *step) []byte {
+	at := len(t.buf)
+	t.buf = appendLine(t.buf, s)
+	return t.buf[at:len(t.buf):len(t.buf)]
 }

@@ -144,7 +144,9 @@ func (w *writer) run(group ...request) error {
 		return err
 	}
 	for _, r := range group {
-		if err := r.do(&w.tx); err != nil {
+		err := r.do(&w.tx)
+		w.tx.done()
+		if err != nil {
 			return errors.Join(err, w.tx.rollback())
 		}
 	}

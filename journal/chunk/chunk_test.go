@@ -152,11 +152,11 @@ func TestAPredictedListIsTheSame(t *testing.T) {
 		if n, at, err := list.Common(context.Background(), bytes.NewReader(b)); err != nil {
 			t.Fatal(err)
 		} else if n > 0 && rapid.Bool().Draw(t, "resume") {
-			c, from = chunk.Resume(chunk.List{Grain: 14, Chunks: list.Chunks[:n]})
+			c, from = chunk.Resume(list, n)
 			if from > at || !bytes.Equal(old[:at], b[:at]) {
 				t.Fatalf("%d bytes in common, which differ", at)
 			}
-			c.Predict(list, n-1, bytes.NewReader(b))
+			c.Predict(list, min(n, len(list.Chunks)-1), bytes.NewReader(b))
 		} else {
 			c = chunk.NewCutter(14)
 			c.Predict(list, 0, bytes.NewReader(b))
@@ -180,7 +180,7 @@ func TestAnExtendedListIsTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		old := drawContent(t, "old")
 		b := append(slices.Clone(old), drawContent(t, "tail")...)
-		c, from := chunk.Resume(cutAll(old))
+		c, from := chunk.Resume(cutAll(old), 1<<20)
 		_, _ = c.Write(b[from:])
 		got, err := c.List()
 		if err != nil {

@@ -11,9 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// commonPiece is read at once: it stays in a core's cache until it is hashed.
-const commonPiece = 256 << 10
-
 // Common says how many chunks of the list, from the first on, r has in the same places, and
 // how many bytes they are. It reads no further than a little beyond the first difference, on
 // all cores. r ending early is a difference; other errors of it are errors.
@@ -27,7 +24,7 @@ func (l List) Common(ctx context.Context, r io.ReaderAt) (n int, bytes int64, er
 	g, ctx := errgroup.WithContext(ctx)
 	for range min(runtime.GOMAXPROCS(0), len(l.Chunks)) {
 		g.Go(func() error {
-			buf := make([]byte, min(commonPiece, l.Grain.max()))
+			buf := make([]byte, min(BlockSize, l.Grain.max()))
 			for {
 				i := next.Add(1) - 1
 				if i >= int64(len(l.Chunks)) || i >= differs.Load() || ctx.Err() != nil {

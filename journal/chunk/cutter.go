@@ -26,11 +26,14 @@ func NewCutter(g Grain) *Cutter {
 	return c
 }
 
-// Resume begins where the last border of an older list lies, for a content that
-// begins with the bytes of the older one: the first byte to write is at from.
-func Resume(l List) (c *Cutter, from int64) {
+// Resume begins with the first n chunks of an older list, for a content that begins with
+// their bytes: the first byte to write is at from. The older list's last chunk does not count,
+// because it ends where that content ended.
+func Resume(l List, n int) (c *Cutter, from int64) {
 	c = NewCutter(l.Grain)
-	c.chunks = append(make([]Chunk, 0, len(l.Chunks)+1), l.before()...)
+	known := l.before()
+	known = known[:min(n, len(known))]
+	c.chunks = append(make([]Chunk, 0, len(l.Chunks)+1), known...)
 	c.size = List{Chunks: c.chunks}.Size()
 	return c, c.size
 }

@@ -32,6 +32,14 @@ func GrainOf(size int64) Grain {
 	return min(max(g, MinGrain), MaxGrain)
 }
 
+// For is the grain for a content of this size after one of grain g.
+func (g Grain) For(size int64) Grain {
+	if g.fits(size) {
+		return g
+	}
+	return GrainOf(size)
+}
+
 // fits says whether a content of this size may stay at the grain: a file that
 // grows or shrinks a little keeps what its lists have in common.
 func (g Grain) fits(size int64) bool {

@@ -23,7 +23,8 @@ type Key = [32]byte
 // empty and stays so.
 type Store struct {
 	dir  string
-	most int64 // bytes of all files
+	most int64         // bytes of all files
+	turn chan struct{} // of who makes a list
 
 	mu   sync.Mutex
 	kept map[Key]kept // nil until first needed
@@ -40,7 +41,9 @@ const storeMost = 64 << 20
 
 // NewStore keeps records beneath dir, which is made when there is something to keep.
 // Its parent has to be a directory that nobody else writes to.
-func NewStore(dir string) *Store { return &Store{dir: dir, most: storeMost} }
+func NewStore(dir string) *Store {
+	return &Store{dir: dir, most: storeMost, turn: make(chan struct{}, 1)}
+}
 
 // Get finds a record. One that cannot be read is dropped.
 func (s *Store) Get(k Key) (Record, bool) {
