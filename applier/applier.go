@@ -21,14 +21,21 @@ type Applier struct {
 	trash    *trash
 	troubles *troubles
 	partials *partials
+	hauls    *hauls
+	highest  highest
 	verified atomic.Pointer[Report]
 	poke     chan struct{} // wakes Run
+
+	life  sync.RWMutex // held for writing to end; see Prepare
+	ended bool         // guarded by life
 
 	mu       sync.Mutex // held while the tree is changed
 	act      act
 	doubts   doubts
 	forecast Forecast
 	closed   bool
+	promised journal.Position // the newest position that a set brought, while something is late
+	reached  journal.Position // see Confirmed
 }
 
 // Open opens a destination and its journal, and puts in order what a crash left.
@@ -55,10 +62,12 @@ func Open(cfg Config) (*Applier, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), partials: newPartials(f.staging), poke: make(chan struct{}, 1), doubts: doubts{}}
+	a.hauls = newHauls(a.partials)
 	a.trash = newTrash(f.trash, f.staging, cfg.Trash, cfg.TrashMax)
-	if err := a.tidy(context.Background()); err != nil {
+	if err := errors.Join(a.highest.read(context.Background(), j), a.tidy(context.Background())); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())
 	}
+	a.reached = j.Position()
 	return a, nil
 }
 
@@ -79,6 +88,10 @@ func (a *Applier) Close() error {
 		return nil
 	}
 	a.closed = true
+	a.life.Lock()
+	a.ended = true
+	a.life.Unlock()
+	a.hauls.close()
 	endIntent(a.folders.intent)
 	return errors.Join(a.journal.Close(), a.folders.close())
 }
@@ -102,13 +115,40 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.act = act{}
+	a.hauls.reset()
+	a.promised, a.reached = journal.Position{}, journal.Position{}
+	var err error
 	switch how {
+	case Resume:
+		a.reached = a.journal.Position()
 	case Compare:
-		return a.journal.Forget(ctx)
+		err = a.journal.Forget(ctx)
 	case Renumber:
 		a.troubles.clear()
 		clear(a.doubts)
-		return a.journal.Renumber(ctx)
+		err = a.journal.Renumber(ctx)
+	}
+	return errors.Join(err, a.highest.read(ctx, a.journal))
+}
+
+// Confirmed is the position of which everything is on disk and recorded, since
+// Begin; none before a comparison is complete. While contents are on their way it
+// stays behind what was applied.
+func (a *Applier) Confirmed() journal.Position {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reached
+}
+
+// Late tells when a content has come that its set did not wait for: then Complete
+// has something to do.
+func (a *Applier) Late() <-chan struct{} { return a.hauls.wake }
+
+// Complete makes the nodes whose contents have come since their sets. Its errors
+// are those of Apply.
+func (a *Applier) Complete(ctx context.Context, f Fetcher) error {
+	if entries := a.hauls.due(); len(entries) > 0 {
+		return a.Apply(ctx, Set{Entries: entries}, f)
 	}
 	return nil
 }
@@ -123,6 +163,7 @@ func (a *Applier) Settle() {
 		return
 	}
 	a.act = act{}
+	a.hauls.tidy()
 	a.dropHold()
 	if !a.cfg.DryRun {
 		a.report("drop what is parked", a.dropParked(context.Background()))
@@ -130,10 +171,12 @@ func (a *Applier) Settle() {
 }
 
 // Apply makes a set true. When it returns nil, everything is on disk and
-// recorded, save the paths that [Status] lists. A [*HoldError] means that
+// recorded, save the paths that [Status] lists, and what [Applier.Complete] is to
+// make: then the position is not recorded before that. A [*HoldError] means that
 // nothing was changed; a [*StateError] or [*RootError] that the set is to be
 // applied again later. Applying a set again changes nothing.
 func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
+	defer a.Drop(&s) // what it did not use
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {

@@ -11,64 +11,58 @@ import (
 )
 
 // stageContent makes the node's bytes in staging: from what came along, from a
-// file that has them already, or from the capitol.
+// file that has them already, or from the capitol, which may take longer than the
+// set waits.
 func (r *round) stageContent(ctx context.Context, t *task) error {
+	if s := r.set.ready[t.node.ID]; s != nil {
+		s.used = true
+		t.staged, t.made, t.seen.Lacks, t.seen.HashState = s.name, s.made, s.lacks, s.hash
+		r.flush.note(s.flushed)
+		return nil
+	}
 	body, inline := r.set.Bodies[t.node.ID]
-	inline = inline && int64(len(body)) == t.node.Body.Size || t.node.Body.Size == 0
-	if !inline {
-		if done, err := r.reuse(ctx, t); done || err != nil {
+	if inline && int64(len(body)) == t.node.Body.Size || t.node.Body.Size == 0 {
+		return r.stageBytes(t, true, func(w *filler) error { w.whole(body); return nil })
+	}
+	if done, err := r.reuse(ctx, t); done || err != nil {
+		return err
+	}
+	if r.fetch == nil {
+		return errMovedOn
+	}
+	t.haul = r.hauls.start(r.fetch, t.node)
+	return nil
+}
+
+// stageBytes makes a file in staging of what fill brings.
+func (r *round) stageBytes(t *task, anew bool, fill func(w *filler) error) error {
+	return r.partials.with(t.node.Body, anew, func(name string, w *filler) error {
+		if err := fill(w); err != nil {
 			return err
 		}
-	}
-	return r.partials.with(t.node.Body, inline, func(name string, w *filler) error {
-		var err error
-		if inline {
-			w.whole(body)
-		} else {
-			err = r.download(ctx, t, w, w.at)
+		s, err := finishStaged(t.node, name, w)
+		if err == nil {
+			err = r.flush.file(w.file)
 		}
 		if err != nil {
 			return err
 		}
-		return r.finishStaged(t, name, w)
+		t.staged, t.made, t.seen.Lacks, t.seen.HashState = name, s.made, s.lacks, s.hash
+		return nil
 	})
 }
 
-// download asks the capitol for everything from a place on.
-func (r *round) download(ctx context.Context, t *task, w *filler, from int64) error {
-	if r.fetch == nil {
-		return errMovedOn
-	}
-	err := r.fetch.Fetch(ctx, *t.node, from, t.node.Body.Size-from, w)
-	switch {
-	case err == nil:
-		return nil
-	case hasMoved(err):
-		return errMovedOn
-	case errors.Is(err, errTooLong):
-		return errDigest
-	}
-	return err
-}
-
-// finishStaged checks, dresses and flushes a staged file.
-func (r *round) finishStaged(t *task, name string, w *filler) error {
-	if err := w.finish(t.node.Body); err != nil {
-		return err
+// finishStaged checks and dresses a staged file.
+func finishStaged(n *journal.Node, name string, w *filler) (*ready, error) {
+	if err := w.finish(n.Body); err != nil {
+		return nil, err
 	}
 	st, err := w.file.Stat()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if t.seen.Lacks, err = dress(w.file, t.node, st); err != nil {
-		return err
-	}
-	if err := r.flush.file(w.file); err != nil {
-		return err
-	}
-	t.seen.HashState = w.hashState()
-	t.staged, t.made = name, objectOf(st)
-	return nil
+	lacks, err := dress(w.file, n, st)
+	return &ready{name: name, made: objectOf(st), lacks: lacks, hash: w.hashState()}, err
 }
 
 // Partly fetched contents are kept for the next try when a connection breaks:

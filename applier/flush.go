@@ -38,6 +38,15 @@ func (f *flushes) file(file *beneath.File) error {
 	return nil
 }
 
+// note takes the part of a file that was staged before the round.
+func (f *flushes) note(flushed bool) {
+	if !flushed {
+		f.mu.Lock()
+		f.dirty = true
+		f.mu.Unlock()
+	}
+}
+
 // files flushes what file left.
 func (f *flushes) files(top *beneath.Dir) error {
 	if !f.dirty {

@@ -94,7 +94,7 @@ func (r *round) appendTail(ctx context.Context, t *task, w *filler) error {
 	missing := int(min(w.limit-w.at, int64(len(body))+1))
 	if missing <= len(body) {
 		w.whole(body[len(body)-missing:])
-	} else if err := r.download(ctx, t, w, w.at); err != nil {
+	} else if err := download(ctx, r.fetch, t.node, w); err != nil {
 		return err
 	}
 	return w.finish(t.node.Body)

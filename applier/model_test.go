@@ -376,6 +376,9 @@ func (w *world) interrupted(t *testing.T, a *applier.Applier, open func() *appli
 		}
 	}
 	for _, part := range w.pieces(s, 1+w.rand.IntN(30)) {
+		if w.rand.IntN(2) == 0 {
+			a.Prepare(ctx, &part, w)
+		}
 		if err := a.Apply(ctx, part, w); err != nil {
 			break
 		}
@@ -419,6 +422,7 @@ func (w *world) round(t *testing.T, a *applier.Applier) {
 	switch way {
 	case 0, 1:
 		for _, s := range w.pieces(w.set(), 1+w.rand.IntN(6)) {
+			a.Prepare(t.Context(), &s, w)
 			mustApply(t, a, s, w)
 		}
 	case 2:

@@ -69,8 +69,10 @@ func (r *round) newTask(e journal.Entry) (*task, error) {
 	t := &task{entry: e, gone: e.Change.Gone}
 	t.node = &t.entry.Change.Node
 	var err error
-	if t.old, t.known, err = row(r.ctx, r.journal, t.node.ID); err != nil {
-		return nil, err
+	if t.node.ID <= r.highest.get() {
+		if t.old, t.known, err = row(r.ctx, r.journal, t.node.ID); err != nil {
+			return nil, err
+		}
 	}
 	if t.known {
 		r.places.learn(t.old)

@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"context"
 	"errors"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
@@ -14,19 +15,19 @@ func (r *round) record() error {
 	if err != nil {
 		return err
 	}
-	pos := r.set.Position
-	if r.set.Full && !r.set.FullDone || pos == r.journal.Position() {
-		pos = journal.Position{}
-	}
+	pos, all := r.position()
 	if len(entries) > 0 || !pos.IsZero() {
 		if c := r.cfg.Calls; c != nil {
 			if err := c.Before("record", ""); err != nil {
 				return &beneath.Error{Op: "record", Err: err}
 			}
 		}
-		if err := r.journal.Record(r.ctx, entries, pos); err != nil {
+		if err := r.write(r.ctx, entries, pos); err != nil {
 			return err
 		}
+	}
+	if all {
+		r.reached, r.promised = r.journal.Position(), journal.Position{}
 	}
 	r.recorded = true
 	r.settled()
@@ -34,6 +35,31 @@ func (r *round) record() error {
 		dropIntent(r.folders.intent) // if it fails, the next one to read it finds all of it recorded
 	}
 	return nil
+}
+
+// position is what may be recorded with the set: its own, or, when it completes
+// what others left behind, the newest of theirs. None while something is late; all
+// says that nothing is, and that what was promised is true once the set is recorded.
+func (r *round) position() (pos journal.Position, all bool) {
+	late := r.hauls.settle(r.set.Entries, r.behind)
+	if !r.set.Position.IsZero() && (!r.set.Full || r.set.FullDone) {
+		r.promised = r.set.Position
+	}
+	if late > 0 || r.promised.IsZero() {
+		return pos, false
+	}
+	if r.promised != r.journal.Position() {
+		pos = r.promised
+	}
+	return pos, true
+}
+
+// write records, and keeps in mind which ids are in use.
+func (a *Applier) write(ctx context.Context, entries []journal.Entry, pos journal.Position) error {
+	for i := range entries {
+		a.highest.raise(entries[i].Change.Node.ID)
+	}
+	return a.journal.Record(ctx, entries, pos)
 }
 
 // entries are what the journal is to record: takings-over first, because the
@@ -82,6 +108,11 @@ func (r *round) settled() {
 			delete(r.doubts, t.node.ID)
 			r.troubles.solved(t.node.ID)
 			r.troubles.lacking(t.seen.Lacks, t.node)
+		case errors.Is(t.err, errOnItsWay):
+			if r.again { // its row says already what it is to be
+				r.doubts[t.node.ID] = true
+			}
+			r.troubles.solved(t.node.ID)
 		case errors.Is(t.err, errNoParent) && !r.awaited(t.node.Parent):
 			r.troubles.solved(t.node.ID)
 		case errors.Is(t.err, errMovedOn):

@@ -203,5 +203,5 @@ func (s *search) record() error {
 	if len(s.entries) == 0 {
 		return nil
 	}
-	return s.journal.Record(s.ctx, s.entries, journal.Position{})
+	return s.write(s.ctx, s.entries, journal.Position{})
 }

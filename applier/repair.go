@@ -51,7 +51,7 @@ func (a *Applier) confirm(ctx context.Context, c *checker, f Fetcher) error {
 		return nil
 	}
 	for _, id := range c.wrong {
-		if !a.troubles.has(id) {
+		if !a.troubles.has(id) && !a.hauls.isLate(id) {
 			c.report.Repaired++
 		}
 	}

@@ -72,12 +72,7 @@ func (r *round) copyFrom(ctx context.Context, t *task, from spot, err error) (bo
 		return false, nil
 	}
 	defer src.Close()
-	err = r.partials.with(t.node.Body, true, func(name string, w *filler) error {
-		if err := r.copyBytes(ctx, w, src, t.node.Body.Size); err != nil {
-			return err
-		}
-		return r.finishStaged(t, name, w)
-	})
+	err = r.stageBytes(t, true, func(w *filler) error { return r.copyBytes(ctx, w, src, t.node.Body.Size) })
 	if err != nil && pathOnly(err) {
 		return false, nil
 	}

@@ -23,6 +23,7 @@ type round struct {
 	flush     flushes
 	moves     int      // renames so far
 	left      []string // old versions in staging that the trash did not take
+	behind    []*task  // left behind: their content is not here yet
 	recorded  bool
 	committed bool                      // an intent was written
 	strays    []journal.NodeID          // nodes of ours that had to make way and have no place
@@ -56,6 +57,11 @@ func (r *round) close() {
 			r.folders.staging.RemoveAll(name)
 		}
 	}
+	for _, t := range r.tasks {
+		if t.haul != nil {
+			r.hauls.leave(t.haul, t.node.Body.Digest)
+		}
+	}
 	r.places.close()
 }
 
@@ -82,6 +88,7 @@ type task struct {
 	made    object         // what was made for it, in staging at first
 	adopted bool           // its old object is a stranger's
 	staged  string         // a name in staging that will take the node's place
+	haul    *haul          // its content is to come from the capitol
 	parted  bool           // it has to leave its inode to another group
 	grown   bool           // appended in place
 	late    bool           // a directory that gets its mode when all is placed

@@ -15,6 +15,8 @@ type Set struct {
 	Position journal.Position          // recorded when all of it is on disk
 	Full     bool                      // part of a full comparison
 	FullDone bool                      // its last part: whatever was not named is gone
+
+	ready map[journal.NodeID]*ready // made by Prepare
 }
 
 // Fetcher gets a range of a node's content from the capitol. An error with a

@@ -4,18 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"sync/atomic"
+	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	// stagers work on the disk, where creating names in one directory happens one
-	// after the other anyway: two keep writing and hashing apart.
-	stagers = 2
-	// fetchers wait for the network, so that a large file holds up no other.
-	fetchers = 16
-)
+// stagers work on the disk, where creating names in one directory happens one
+// after the other anyway: two keep writing and hashing apart.
+const stagers = 2
 
 // stage makes ready everything that the tasks need, beside the tree: contents,
 // new directories and links in staging, owner and mode of what stays, bytes
@@ -24,9 +21,13 @@ func (r *round) stage() error {
 	if err := r.part(); err != nil {
 		return err
 	}
-	near, far, after := r.split()
-	r.flush.choose(len(near) + len(far) + len(after))
-	if err := r.stageAll(near, far); err != nil {
+	first, after := r.split()
+	r.flush.choose(len(first) + len(after))
+	if err := r.stageAll(first); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(patience)
+	if err := r.await(first, deadline); err != nil {
 		return err
 	}
 	for _, t := range after {
@@ -34,23 +35,20 @@ func (r *round) stage() error {
 			return err
 		}
 	}
+	if err := r.await(after, deadline); err != nil {
+		return err
+	}
 	return r.flush.files(r.folders.root.Top())
 }
 
-func (r *round) stageAll(near, far []*task) error {
-	if len(near)+len(far) == 1 {
-		return r.stageTask(r.ctx, append(near, far...)[0])
+// stageAll works through tasks with a few workers.
+func (r *round) stageAll(tasks []*task) error {
+	if len(tasks) == 1 {
+		return r.stageTask(r.ctx, tasks[0])
 	}
 	g, ctx := errgroup.WithContext(r.ctx)
-	r.lane(g, ctx, near, stagers)
-	r.lane(g, ctx, far, fetchers)
-	return g.Wait()
-}
-
-// lane works through tasks with so many workers.
-func (r *round) lane(g *errgroup.Group, ctx context.Context, tasks []*task, workers int) {
 	var next atomic.Int64
-	for range min(workers, len(tasks)) {
+	for range min(stagers, len(tasks)) {
 		g.Go(func() error {
 			for {
 				i := int(next.Add(1)) - 1
@@ -63,12 +61,12 @@ func (r *round) lane(g *errgroup.Group, ctx context.Context, tasks []*task, work
 			}
 		})
 	}
+	return g.Wait()
 }
 
-// split sorts the tasks: near needs the disk only, far may need the network,
-// and after waits for another's result: equal content is fetched once, and the names of
-// a hard-link group follow its first.
-func (r *round) split() (near, far, after []*task) {
+// split sorts the tasks: after waits for another's result: equal content is fetched
+// once, and the names of a hard-link group follow its first.
+func (r *round) split() (first, after []*task) {
 	leads := make(map[any]*task)
 	for _, t := range r.tasks {
 		if key := r.sharing(t); key != nil && (leads[key] == nil || t.keeps() && !leads[key].keeps()) {
@@ -79,16 +77,14 @@ func (r *round) split() (near, far, after []*task) {
 		key := r.sharing(t)
 		switch {
 		case t.gone || t.state != todo:
-		case key == nil:
-			near = append(near, t)
-		case leads[key] == t:
-			far = append(far, t)
+		case key == nil || leads[key] == t:
+			first = append(first, t)
 		default:
 			t.lead = leads[key]
 			after = append(after, t)
 		}
 	}
-	return near, far, after
+	return first, after
 }
 
 // sharing is what a task has in common with others that want the same bytes;

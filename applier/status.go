@@ -15,6 +15,7 @@ type Status struct {
 	Failed    []Trouble          `json:"failed,omitempty"` // tried again by itself
 	FailedAll int64              `json:"failed_all"`       // with those that are not listed
 	Owed      int64              `json:"owed"`             // waiting for a newer entry of the capitol
+	Late      int64              `json:"late"`             // waiting for content that is on its way
 	Lacks     map[string]Lacking `json:"lacks,omitempty"`
 	Kept      []string           `json:"kept,omitempty"` // removed directories that stay because of foreign names in them
 	Trash     int64              `json:"trash_bytes"`
@@ -34,6 +35,7 @@ func (a *Applier) Status(ctx context.Context) (Status, error) {
 	}
 	s := Status{Nodes: stats.Nodes, Bytes: stats.Bytes, Trash: a.trash.bytes(), At: now()}
 	a.troubles.tell(&s)
+	s.Late = int64(a.hauls.count())
 	s.Hold, err = ReadHold(a.cfg.Root)
 	if s.Hold != nil && !s.Hold.Confirmed {
 		s.State = "held"

@@ -74,5 +74,5 @@ func (a *Applier) dropParked(ctx context.Context) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	return a.journal.Record(ctx, entries, journal.Position{})
+	return a.write(ctx, entries, journal.Position{})
 }

@@ -69,18 +69,11 @@ func (f *follower) Begin(ctx context.Context, w stream.Welcome) error {
 	return nil
 }
 
-// Late: nothing is left behind.
-func (f *follower) Late() <-chan struct{} { return nil }
+// Late is the applier's word.
+func (f *follower) Late() <-chan struct{} { return f.disk.Late() }
 
-// Prepare has nothing to do ahead.
-func (f *follower) Prepare(_ context.Context, b stream.Batch) stream.Work {
-	return stream.Undivided(func(ctx context.Context) (journal.Position, error) { return b.Position, f.apply(ctx, b) })
-}
-
-// apply makes a batch true. What the disk refuses as a whole ends the
-// connection: the next one brings the newest states, so a hold ends by itself
-// when the source is whole again.
-func (f *follower) apply(ctx context.Context, b stream.Batch) error {
+// Prepare lets the applier begin with a batch.
+func (f *follower) Prepare(ctx context.Context, b stream.Batch) stream.Work {
 	set := applier.Set{Entries: b.Entries, Position: b.Position, Full: b.Full, FullDone: b.FullDone}
 	if len(b.Bodies) > 0 {
 		set.Bodies = make(map[journal.NodeID][]byte, len(b.Bodies))
@@ -88,11 +81,32 @@ func (f *follower) apply(ctx context.Context, b stream.Batch) error {
 			set.Bodies[id] = body.Bytes
 		}
 	}
-	if err := f.disk.Apply(ctx, set, f); err != nil {
-		return f.judge(err)
+	f.disk.Prepare(ctx, &set, f)
+	return &work{f, set}
+}
+
+// work is a set on its way to the disk.
+type work struct {
+	*follower
+	set applier.Set
+}
+
+// Drop gives back what was prepared.
+func (w *work) Drop() { w.disk.Drop(&w.set) }
+
+// Apply makes the set true. What the disk refuses as a whole ends the
+// connection: the next one brings the newest states, so a hold ends by itself
+// when the source is whole again.
+func (w *work) Apply(ctx context.Context) (journal.Position, error) {
+	do := func() error { return w.disk.Apply(ctx, w.set, w.follower) }
+	if len(w.set.Entries) == 0 && w.set.Position.IsZero() && !w.set.FullDone {
+		do = func() error { return w.disk.Complete(ctx, w.follower) }
 	}
-	f.sight.applied(len(b.Entries), f.disk.Journal().Position())
-	return nil
+	if err := do(); err != nil {
+		return journal.Position{}, w.judge(err)
+	}
+	w.sight.applied(len(w.set.Entries), w.disk.Journal().Position())
+	return w.disk.Confirmed(), nil
 }
 
 // judge notes why the disk refuses and, if the command is to end by itself, ends it.

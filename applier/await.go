@@ -1,0 +1,100 @@
+package applier
+
+import (
+	"context"
+	"time"
+)
+
+// await takes the contents that the capitol was asked for as they come. What
+// is not here at the deadline is left behind.
+func (r *round) await(tasks []*task, deadline time.Time) error {
+	over, end := context.WithDeadline(context.Background(), deadline)
+	defer end()
+	for _, t := range tasks {
+		for t.haul != nil && t.state == todo && t.staged == "" {
+			came, err := r.waitFor(t, over.Done())
+			if err != nil {
+				return err
+			}
+			if !came {
+				r.leave(t)
+				continue
+			}
+			if err := r.unload(t); err != nil {
+				if err := t.fail(err); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// waitFor says whether a task's content has come in time. A node that takes over
+// another's file has all the time: the other would not outlast a comparison.
+func (r *round) waitFor(t *task, over <-chan struct{}) (bool, error) {
+	if t.was != 0 || !r.hauls.mayLeave(len(r.behind)) {
+		over = nil
+	}
+	select {
+	case <-t.haul.done:
+		return true, nil
+	default:
+	}
+	select {
+	case <-t.haul.done:
+		return true, nil
+	case <-over:
+		return false, nil
+	case <-r.ctx.Done():
+		return false, r.ctx.Err()
+	}
+}
+
+// leave goes on without a task.
+func (r *round) leave(t *task) {
+	t.state, t.err = failed, errOnItsWay
+	r.behind = append(r.behind, t)
+}
+
+// copyOf makes a task's content from that of another one, which took what both
+// waited for.
+func (r *round) copyOf(t, taker *task) error {
+	if r.byID[taker.node.ID] == taker {
+		t.lead = taker
+	}
+	if done, err := r.reuse(r.ctx, t); done || err != nil {
+		return err
+	}
+	r.hauls.leave(t.haul, t.node.Body.Digest)
+	t.haul = r.hauls.start(r.fetch, t.node)
+	return nil
+}
+
+// unload takes what a haul has brought, and dresses it.
+func (r *round) unload(t *task) error {
+	switch taker, err := r.hauls.take(t.haul, t); {
+	case err != nil && t.haul.node != t.node.ID:
+		t.haul = r.hauls.start(r.fetch, t.node) // the other's bytes have moved on, say
+		return nil
+	case err != nil:
+		return err
+	case taker != t:
+		return r.copyOf(t, taker)
+	}
+	t.staged = t.haul.name
+	f, err := r.folders.staging.Read(t.staged)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if t.seen.Lacks, err = dress(f, t.node, st); err != nil {
+		return err
+	}
+	t.made, t.seen.HashState = objectOf(st), t.haul.hash
+	return r.flush.file(f)
+}

@@ -1,0 +1,292 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	// hauling contents are fetched at once: they wait for the network, not for the disk.
+	hauling = 16
+	// patience is how long a set waits for contents to come before it goes on
+	// without them: a large file, or a slow link, holds up no other change.
+	patience = 200 * time.Millisecond
+	// maxLate bounds the nodes that were left behind and are not there yet. At the bound
+	// sets wait for their contents.
+	maxLate = 1000
+)
+
+// errOnItsWay is what a task has whose content comes later: the node stays as it
+// was until then, and the position stays before its set.
+var errOnItsWay = &pathError{"its content is on its way"}
+
+// hauls are the contents that are on their way from the capitol, one for
+// whoever wants the same bytes. A set that runs out of patience leaves its node
+// behind; when the content has come, late says so, and [Applier.Complete]
+// makes the node as it was to be.
+type hauls struct {
+	partials *partials
+	slots    *semaphore.Weighted
+	wake     chan struct{} // one place: a late node can be completed
+
+	mu      sync.Mutex // guards what follows
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	byBytes map[journal.Digest]*haul
+	late    map[journal.NodeID]late
+}
+
+// haul is one content: under way, or in staging.
+type haul struct {
+	node journal.NodeID // whose content the capitol is asked for
+	done chan struct{}  // closed when the rest is set
+	name string
+	hash []byte // see [journal.Seen]
+	err  error
+
+	taker *task // who has it now; guarded by hauls.mu
+}
+
+// late is a node that a set has left behind.
+type late struct {
+	entry journal.Entry
+	haul  *haul
+}
+
+func newHauls(p *partials) *hauls {
+	h := &hauls{partials: p, slots: semaphore.NewWeighted(hauling), wake: make(chan struct{}, 1),
+		byBytes: make(map[journal.Digest]*haul), late: make(map[journal.NodeID]late)}
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	return h
+}
+
+// start begins to fetch a node's content, or joins who fetches the same.
+func (h *hauls) start(f Fetcher, n *journal.Node) *haul {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.byBytes[n.Body.Digest]; l != nil && !h.uselessLocked(l) {
+		return l
+	}
+	l, node, ctx := &haul{node: n.ID, done: make(chan struct{})}, *n, h.ctx
+	h.byBytes[node.Body.Digest] = l
+	h.running.Go(func() {
+		l.err = h.fetch(ctx, l, f, &node)
+		close(l.done)
+		h.arrived(l)
+	})
+	return l
+}
+
+// uselessLocked says that a haul has failed, and that nobody is there to be told.
+func (h *hauls) uselessLocked(l *haul) bool {
+	select {
+	case <-l.done:
+		return l.err != nil && !h.awaitedLocked(l)
+	default:
+		return false
+	}
+}
+
+func (h *hauls) awaitedLocked(l *haul) bool {
+	for _, n := range h.late {
+		if n.haul == l {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *hauls) fetch(ctx context.Context, l *haul, f Fetcher, n *journal.Node) error {
+	if err := h.slots.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer h.slots.Release(1)
+	return h.partials.with(n.Body, false, func(name string, w *filler) error {
+		if err := download(ctx, f, n, w); err != nil {
+			return err
+		}
+		if err := w.finish(n.Body); err != nil {
+			return err
+		}
+		l.name, l.hash = name, w.hashState()
+		if n.Body.Size < minPartial {
+			return nil // a set flushes it with others
+		}
+		return w.file.Sync()
+	})
+}
+
+// download asks the capitol for everything that is not written yet.
+func download(ctx context.Context, f Fetcher, n *journal.Node, w *filler) error {
+	if f == nil {
+		return errMovedOn
+	}
+	err := f.Fetch(ctx, *n, w.at, n.Body.Size-w.at, w)
+	switch {
+	case err == nil:
+		return nil
+	case hasMoved(err):
+		return errMovedOn
+	case errors.Is(err, errTooLong):
+		return errDigest
+	}
+	return err
+}
+
+// arrived wakes whoever can complete a late node.
+func (h *hauls) arrived(l *haul) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.awaitedLocked(l) {
+		h.signalLocked()
+	}
+}
+
+func (h *hauls) signalLocked() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take gives what a haul brought to the first task that asks, and says which that was.
+func (h *hauls) take(l *haul, t *task) (taker *task, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l.err != nil {
+		h.forgetLocked(l, t.node.Body.Digest)
+		return nil, l.err
+	}
+	if l.taker == nil {
+		l.taker = t
+	}
+	return l.taker, nil
+}
+
+// leave is called when a set is over that wanted a haul: one that is used up, or
+// has failed, is of no use to another.
+func (h *hauls) leave(l *haul, d journal.Digest) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-l.done:
+		if l.taker != nil || l.err != nil {
+			h.forgetLocked(l, d)
+		}
+	default:
+	}
+}
+
+func (h *hauls) forgetLocked(l *haul, d journal.Digest) {
+	if h.byBytes[d] == l {
+		delete(h.byBytes, d)
+	}
+}
+
+// mayLeave says whether a set may leave one more node behind.
+func (h *hauls) mayLeave(already int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.late)+already < maxLate
+}
+
+// settle takes the outcome of a set: its nodes are late no more, others are. It
+// returns how many are.
+func (h *hauls) settle(entries []journal.Entry, left []*task) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range entries {
+		id := entries[i].Change.Node.ID
+		if l, ok := h.late[id]; ok && l.entry.Seq <= entries[i].Seq {
+			delete(h.late, id)
+		}
+	}
+	for _, t := range left {
+		h.late[t.node.ID] = late{t.entry, t.haul}
+		select {
+		case <-t.haul.done:
+			h.signalLocked()
+		default:
+		}
+	}
+	return len(h.late)
+}
+
+// due are the late nodes whose content has come, or will not.
+func (h *hauls) due() (entries []journal.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.late {
+		select {
+		case <-n.haul.done:
+			entries = append(entries, n.entry)
+		default:
+		}
+	}
+	return entries
+}
+
+// count is how many nodes are late.
+func (h *hauls) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.late)
+}
+
+func (h *hauls) isLate(id journal.NodeID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.late[id]
+	return ok
+}
+
+// reset ends what is under way and waits for it. What has come stays for who wants
+// it again, and so does what is worth keeping of the rest.
+func (h *hauls) reset() {
+	h.mu.Lock()
+	h.stop()
+	clear(h.late)
+	h.mu.Unlock()
+	h.running.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	for d, l := range h.byBytes {
+		if l.err != nil || l.taker != nil {
+			delete(h.byBytes, d)
+		}
+	}
+}
+
+// tidy removes what has come and nobody wants.
+func (h *hauls) tidy() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for d, l := range h.byBytes {
+		select {
+		case <-l.done:
+		default:
+			continue
+		}
+		if h.awaitedLocked(l) {
+			continue
+		}
+		if l.err == nil && l.taker == nil {
+			h.partials.staging.Unlink(l.name)
+		}
+		delete(h.byBytes, d)
+	}
+}
+
+// close ends everything; nothing may be started after it.
+func (h *hauls) close() {
+	h.reset()
+	h.stop()
+	h.tidy()
+}

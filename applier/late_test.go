@@ -1,0 +1,203 @@
+package applier_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// slow is a capitol whose large contents come when the test lets them.
+type slow struct {
+	*capitol
+	open chan struct{}
+}
+
+func newSlow() *slow { return &slow{newCapitol(), make(chan struct{})} }
+
+func (s *slow) Fetch(ctx context.Context, n journal.Node, off, length int64, w io.Writer) error {
+	select {
+	case <-s.open:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return s.capitol.Fetch(ctx, n, off, length, w)
+}
+
+// complete lets everything come, and applies it.
+func (s *slow) complete(t *testing.T, a *applier.Applier, want journal.Position) {
+	t.Helper()
+	select {
+	case <-s.open:
+	default:
+		close(s.open)
+	}
+	for a.Confirmed() != want {
+		select {
+		case <-a.Late():
+		case <-time.After(20 * time.Second):
+			t.Fatalf("nothing comes any more: at %v, want %v", a.Confirmed().Seq, want.Seq)
+		}
+		if err := a.Complete(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var large = strings.Repeat("a large content ", 10_000)
+
+func TestALargeContentHoldsUpNoOtherChange(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newSlow()
+	c.file(journal.Root, "first", "first")
+	mustApply(t, a, c.set(), c)
+	before := a.Confirmed()
+
+	c.file(journal.Root, "large", large)
+	c.file(journal.Root, "small", "small")
+	mustApply(t, a, c.set(), c)
+	small := c.file(journal.Root, "other", "other")
+	c.write(small, "another")
+	last := c.set()
+	mustApply(t, a, last, c)
+
+	for name, want := range map[string]string{"small": "small", "other": "another"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "large")); err == nil {
+		t.Error("the large file is there before its content")
+	}
+	if a.Confirmed() != before || a.Journal().Position() != before {
+		t.Error("the position says that all is here")
+	}
+	if st, err := a.Status(t.Context()); err != nil || st.Late != 1 {
+		t.Errorf("status: %+v, %v", st, err)
+	}
+	c.complete(t, a, last.Position)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
+
+func TestTheOldFileStaysUntilTheNewOneIsWhole(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newSlow()
+	id := c.file(journal.Root, "file", "old")
+	mustApply(t, a, c.set(), c)
+	c.write(id, large)
+	c.dir(journal.Root, "dir")
+	mustApply(t, a, c.set(), c)
+	if got, err := os.ReadFile(filepath.Join(dir, "file")); err != nil || string(got) != "old" {
+		t.Errorf("%q, %v", got, err)
+	}
+	c.move(id, journal.Root, "elsewhere")
+	set := c.set()
+	mustApply(t, a, set, c)
+	c.complete(t, a, set.Position)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
+
+func TestWhatIsLateMayGo(t *testing.T) {
+	for name, end := range map[string]func(c *slow, id, dir journal.NodeID){
+		"removed":       func(c *slow, id, _ journal.NodeID) { c.remove(id) },
+		"with its dir":  func(c *slow, _, dir journal.NodeID) { c.remove(dir) },
+		"written small": func(c *slow, id, _ journal.NodeID) { c.write(id, "small") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			a, c := city(t, dir), newSlow()
+			d := c.dir(journal.Root, "dir")
+			id := c.file(d, "file", large)
+			mustApply(t, a, c.set(), c)
+			end(c, id, d)
+			set := c.set()
+			mustApply(t, a, set, c)
+			c.complete(t, a, set.Position)
+			a.Settle()
+			c.equal(t, dir)
+			eventually(t, func() bool {
+				a.Settle()
+				names, err := os.ReadDir(filepath.Join(dir, applier.StateName, "staging"))
+				return err == nil && len(names) == 0
+			})
+			healthy(t, a, dir)
+		})
+	}
+}
+
+func eventually(t *testing.T, good func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !good(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not come true")
+		}
+	}
+}
+
+func TestAConnectionThatBreaksWhileSomethingIsLate(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newSlow()
+	c.file(journal.Root, "first", "first")
+	mustApply(t, a, c.set(), c)
+	c.file(journal.Root, "large", large)
+	c.file(journal.Root, "small", "small")
+	set := c.set()
+	mustApply(t, a, set, c)
+	if err := a.Begin(t.Context(), applier.Resume); err != nil { // what was on its way ends
+		t.Fatal(err)
+	}
+	mustApply(t, a, set, c) // told again: the position did not move
+	c.complete(t, a, set.Position)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
+
+func TestCloseWhileSomethingIsLate(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newSlow()
+	c.file(journal.Root, "large", large)
+	set := c.set()
+	mustApply(t, a, set, c)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = city(t, dir)
+	if !a.Confirmed().IsZero() {
+		t.Error("the position says that all is here")
+	}
+	mustApply(t, a, set, c)
+	c.complete(t, a, set.Position)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
+
+func TestWhatIsPreparedIsUsedOrDropped(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newCapitol()
+	for range 100 {
+		c.file(journal.Root, "f"+strings.Repeat("x", len(c.nodes)), "body")
+	}
+	set := c.set()
+	a.Prepare(t.Context(), &set, c)
+	staging := filepath.Join(dir, applier.StateName, "staging")
+	if names, err := os.ReadDir(staging); err != nil || len(names) != 100 {
+		t.Fatalf("%d are prepared, %v", len(names), err)
+	}
+	again := set
+	a.Drop(&again)
+	if names, err := os.ReadDir(staging); err != nil || len(names) != 0 {
+		t.Fatalf("%d are left, %v", len(names), err)
+	}
+	a.Prepare(t.Context(), &set, c)
+	mustApply(t, a, set, c)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}

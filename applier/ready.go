@@ -1,0 +1,120 @@
+package applier
+
+import (
+	"context"
+	"sync"
+
+	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sync/errgroup"
+)
+
+// ready is a node's content in staging, whole, checked and dressed.
+type ready struct {
+	name    string
+	made    object
+	lacks   journal.Lack
+	hash    []byte // see [journal.Seen]
+	flushed bool
+	used    bool // a task has taken it
+}
+
+// Prepare does what of a set needs no turn: it writes the contents that came
+// along to staging, and begins to fetch others that are surely needed. It may run
+// beside the Apply of an earlier set. What fails here, Apply meets again.
+// After it, Apply or Drop must be called with the same set.
+func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
+	if a.cfg.DryRun || !a.life.TryRLock() {
+		return // closing
+	}
+	defer a.life.RUnlock()
+	if a.ended {
+		return
+	}
+	p := preparing{applier: a, set: s, many: len(s.Bodies) > fewFlushes}
+	var nodes []*journal.Node
+	for i := range s.Entries {
+		n := &s.Entries[i].Change.Node
+		if s.Entries[i].Note != nil || s.Entries[i].Change.Gone || n.Kind != journal.File || n.Body.Size == 0 {
+			continue
+		}
+		body, inline := s.Bodies[n.ID]
+		switch {
+		case inline && int64(len(body)) == n.Body.Size:
+			nodes = append(nodes, n)
+		case !inline && f != nil && n.ID > a.highest.get():
+			a.prefetch(ctx, n, f)
+		}
+	}
+	p.all(ctx, nodes)
+}
+
+// Drop gives back what Prepare made for a set that is not going to be applied.
+func (a *Applier) Drop(s *Set) {
+	a.life.RLock()
+	defer a.life.RUnlock()
+	for id, r := range s.ready {
+		if !r.used && !a.ended {
+			a.folders.staging.Unlink(r.name)
+		}
+		delete(s.ready, id)
+	}
+}
+
+// preparing is one Prepare under way.
+type preparing struct {
+	applier *Applier
+	set     *Set
+	many    bool // the set flushes the whole file system later
+	mu      sync.Mutex
+}
+
+func (p *preparing) all(ctx context.Context, nodes []*journal.Node) {
+	if len(nodes) == 0 {
+		return
+	}
+	p.set.ready = make(map[journal.NodeID]*ready, len(nodes))
+	var g errgroup.Group
+	half := (len(nodes) + stagers - 1) / stagers
+	for len(nodes) > 0 {
+		part := nodes[:min(half, len(nodes))]
+		nodes = nodes[len(part):]
+		work := func() error {
+			for _, n := range part {
+				if ctx.Err() != nil || p.one(n) != nil {
+					return nil
+				}
+			}
+			return nil
+		}
+		if len(nodes) == 0 {
+			_ = work()
+			break
+		}
+		g.Go(work)
+	}
+	_ = g.Wait() // nothing fails here
+}
+
+func (p *preparing) one(n *journal.Node) error {
+	return p.applier.partials.with(n.Body, true, func(name string, w *filler) error {
+		w.whole(p.set.Bodies[n.ID])
+		r, err := finishStaged(n, name, w)
+		if err == nil && !p.many {
+			r.flushed, err = true, w.file.Sync()
+		}
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.set.ready[n.ID] = r
+		p.mu.Unlock()
+		return nil
+	})
+}
+
+// prefetch begins to fetch a content that nothing on this disk has.
+func (a *Applier) prefetch(ctx context.Context, n *journal.Node, f Fetcher) {
+	if rows, err := a.journal.ByDigest(ctx, n.Body.Digest); err == nil && len(rows) == 0 {
+		a.hauls.start(f, n)
+	}
+}
