@@ -16,7 +16,9 @@ type act struct {
 	deed func(a *attempt, src string) (deed, error)
 	// fromEnd starts the clock when the deed is done, not when it begins.
 	fromEnd bool
-	flags   []string // of the city
+	// away does the deed while the receiving end is away; the clock starts when it comes back.
+	away  bool
+	flags []string // of the city
 }
 
 // deed is what is done, and what has to be seen afterwards.
@@ -72,11 +74,14 @@ func (t act) followed(ctx context.Context, a *attempt) (measured, error) {
 		return nil, err
 	}
 	defer f.stop()
-	before, err := carriedBy(f)
+	d, err := t.deed(a, p.src)
 	if err != nil {
 		return nil, err
 	}
-	d, err := t.deed(a, p.src)
+	if t.away {
+		return t.whileAway(ctx, a, f, p, d)
+	}
+	before, err := carriedBy(f)
 	if err != nil {
 		return nil, err
 	}
@@ -85,19 +90,36 @@ func (t act) followed(ctx context.Context, a *attempt) (measured, error) {
 		return nil, err
 	}
 	acted := time.Now()
+	states, err := d.states()
+	if err != nil {
+		return nil, err
+	}
 	if t.fromEnd {
-		began = acted
+		return a.clock(ctx, f, p, acted, states, before)
+	}
+	out, err := a.clock(ctx, f, p, began, states, before)
+	if err == nil {
+		out["act"] = acted.Sub(began).Seconds()
+	}
+	return out, err
+}
+
+// whileAway measures the catching up. A city that comes back has a new connection, which has carried nothing yet.
+func (t act) whileAway(ctx context.Context, a *attempt, f following, p pair, d deed) (measured, error) {
+	if err := f.away(); err != nil {
+		return nil, err
+	}
+	if err := d.do(ctx); err != nil {
+		return nil, err
 	}
 	states, err := d.states()
 	if err != nil {
 		return nil, err
 	}
-	out, err := a.clock(ctx, f, p, began, states, before)
-	if err != nil {
+	a.rest()
+	began := time.Now()
+	if err := f.back(ctx); err != nil {
 		return nil, err
 	}
-	if !t.fromEnd {
-		out["act"] = acted.Sub(began).Seconds()
-	}
-	return out, nil
+	return a.clock(ctx, f, p, began, states, 0)
 }

@@ -47,13 +47,20 @@ func (a *attempt) equal(ctx context.Context, f following, p pair, states []tree.
 // again as long as there is patience, and the time is then when the one that succeeded began.
 func (a *attempt) prove(ctx context.Context, p pair, at time.Time) (time.Time, error) {
 	err := a.judge().Prove(p.src, p.dst)
-	for err != nil && ctx.Err() == nil {
-		tree.Pause(20 * time.Millisecond)
+	for wait := firstWait; err != nil && ctx.Err() == nil; wait = min(wait*3/2, lastWait) {
+		tree.Pause(wait)
 		at = time.Now()
 		err = a.judge().Prove(p.src, p.dst)
 	}
 	return at, err
 }
+
+// The waits between two proofs, which read everything: soon at first, then so
+// rarely that they disturb nobody for long.
+const (
+	firstWait = 20 * time.Millisecond
+	lastWait  = time.Second
+)
 
 // explain adds what the contestant said to an error.
 func (a *attempt) explain(err error, f following) error {

@@ -20,6 +20,7 @@ func newPeers() []*contestant {
 			copy: copyWith("rsync -a --delete \"$1/\" \"$2/\" && sync -f \"$2\"")},
 		{name: rsyncLoop, needs: []string{"inotifywait", "rsync", "bash"}, carries: tree.Everything, calm: time.Second, follow: followLoop},
 		{name: lsyncd, needs: []string{"lsyncd", "rsync"}, carries: tree.Everything, calm: 3 * time.Second, follow: followLsyncd},
+		newRsyncWide(),
 		newSyncthing(),
 		newMutagen(),
 	}

@@ -55,6 +55,11 @@ func atMost(figure string, limit float64) report.Bound {
 	return report.Bound{Figure: figure, Limit: limit}
 }
 
+// atLeast is one that has to be reached.
+func atLeast(figure string, limit float64) report.Bound {
+	return report.Bound{Figure: figure, Limit: limit, AtLeast: true}
+}
+
 // atMostTimes is a bound on hydrasync's figure as a multiple of another's.
 func atMostTimes(figure string, limit float64, who string) report.Bound {
 	return report.Bound{Figure: figure, Limit: limit, Of: who}
@@ -62,5 +67,6 @@ func atMostTimes(figure string, limit float64, who string) report.Bound {
 
 // The table of rows, in the order in which they run.
 func allRows() []*row {
-	return slices.Concat(liveRows(), firstCopyRows(), actRows(), bigFileRows())
+	return slices.Concat(liveRows(), firstCopyRows(), actRows(), bigFileRows(), tailRows(), awayRows(), restRows(),
+		millionRows(), fanOutRows(), wideRows(), journalRows())
 }

@@ -21,10 +21,11 @@ type Bound struct {
 
 // Verdict is a bound, held against a row.
 type Verdict struct {
-	Text  string `json:"text"`  // what was to be reached
-	Got   string `json:"got"`   // what was
-	OK    bool   `json:"ok"`    // it was reached
-	Known bool   `json:"known"` // all that it takes was measured
+	Text  string  `json:"text"`            // what was to be reached
+	Got   string  `json:"got"`             // what was
+	Limit float64 `json:"limit,omitempty"` // as a value of the figure
+	OK    bool    `json:"ok"`              // it was reached
+	Known bool    `json:"known"`           // all that it takes was measured
 }
 
 // Check holds a bound against a row.
@@ -49,6 +50,9 @@ func (b Bound) Check(r *Row) Verdict {
 		limit *= base
 		v.Text = fmt.Sprintf("%s %s %s × %s", figure.Label, sign, digits(b.Limit), of)
 		v.Got = fmt.Sprintf("%s × (%s)", digits(got/base), v.Got)
+	}
+	if !math.IsNaN(limit) {
+		v.Limit = limit
 	}
 	v.Known = !math.IsNaN(got) && !math.IsNaN(limit)
 	v.OK = v.Known && (got <= limit && !b.AtLeast || got >= limit && b.AtLeast)

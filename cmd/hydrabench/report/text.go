@@ -14,7 +14,7 @@ without it the kernel may still hold everything in memory. "floor" is the machin
 
 // Text prints the table.
 func (t *Table) Text(w io.Writer) {
-	fmt.Fprintf(w, "hydrabench: %s on %s, %d rounds", t.Hydrasync, t.Machine, t.Rounds)
+	fmt.Fprintf(w, "hydrabench: %s on %s, %s", t.Hydrasync, t.Machine, plural(t.Rounds, "round"))
 	if t.Quick {
 		fmt.Fprint(w, ", QUICK: sizes too small to mean anything")
 	}
