@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 	"github.com/rs/zerolog"
 )
 
@@ -20,6 +21,7 @@ type Config struct {
 	Debounce    time.Duration // the quiet window; zero: [DefaultDebounce]
 	MaxWait     time.Duration // a file written without end is appended after this; zero: [DefaultMaxWait]
 	Reconcile   time.Duration // between two full comparisons; zero: [DefaultReconcile]
+	Lists       *chunk.Store  // of large files, for cities that ask what an edit changed; nil: none are made
 	Log         zerolog.Logger
 }
 

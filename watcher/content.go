@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 	"golang.org/x/sys/unix"
 )
 
@@ -52,10 +53,13 @@ type reader struct {
 	root *root
 	tick ticks
 	bufs sync.Pool
+
+	lists  *chunk.Store // of large files; nil: none are made
+	blocks chunk.Blocks
 }
 
-func newReader(r *root) *reader {
-	return &reader{root: r, tick: ticksOf(r.fd), bufs: sync.Pool{New: func() any { return new([readBlock]byte) }}}
+func newReader(r *root, lists *chunk.Store) *reader {
+	return &reader{root: r, lists: lists, tick: ticksOf(r.fd), bufs: sync.Pool{New: func() any { return new([readBlock]byte) }}}
 }
 
 // reading is one file on its way into a content.
@@ -89,7 +93,7 @@ func (r *reader) read(ctx context.Context, job reading) (*content, error) {
 	if !c.idle && !job.ripe && !appended && !job.mayGrow(&st) {
 		return nil, waitFor(who)
 	}
-	if err := r.hash(ctx, fd, c, &job, appended); err != nil {
+	if err := r.digest(ctx, fd, c, &job, appended); err != nil {
 		return nil, err
 	}
 	if !c.idle && !job.ripe && !c.grown {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 	"github.com/hydrasync/hydrasync/stream"
 	"github.com/hydrasync/hydrasync/watcher"
 )
@@ -48,15 +49,15 @@ func openSource(conf treeConf, state stateFolder, log zerolog.Logger, to ...stri
 	if err := remember(s.folder, known); err != nil {
 		return nil, errors.Join(err, s.journal.Close())
 	}
-	if s.watch, err = watcher.New(conf.watcher(s.journal, s.log)); err != nil {
+	if s.watch, err = watcher.New(conf.watcher(s.journal, chunk.NewStore(filepath.Join(s.folder, chunksName)), s.log)); err != nil {
 		return nil, errors.Join(err, s.journal.Close())
 	}
 	return s, nil
 }
 
 // watcher is the configuration of the room that looks.
-func (t *treeConf) watcher(j *journal.Journal, log zerolog.Logger) watcher.Config {
-	return watcher.Config{Root: t.Dir, Journal: j, Ignore: t.Ignore, IgnoreFile: t.IgnoreFile, AcceptEmpty: t.acceptEmpty,
+func (t *treeConf) watcher(j *journal.Journal, lists *chunk.Store, log zerolog.Logger) watcher.Config {
+	return watcher.Config{Root: t.Dir, Journal: j, Lists: lists, Ignore: t.Ignore, IgnoreFile: t.IgnoreFile, AcceptEmpty: t.acceptEmpty,
 		Debounce: time.Duration(t.Debounce), MaxWait: time.Duration(t.MaxWait), Reconcile: time.Duration(t.Reconcile), Log: log}
 }
 
@@ -75,7 +76,7 @@ func (s *source) run(ctx context.Context) error {
 func (s *source) close() error { return s.journal.Close() }
 
 func (s *source) tree() stream.Tree {
-	return stream.Tree{Name: s.conf.Name, Journal: s.journal, Source: opener[watcher.Body](s.watch.Open), Ready: s.watch.Ready()}
+	return stream.Tree{Name: s.conf.Name, Journal: s.journal, Source: opener[watcher.Body](s.watch.Open), Lists: s.watch, Ready: s.watch.Ready()}
 }
 
 func (s *source) admin() *admin {

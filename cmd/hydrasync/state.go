@@ -40,6 +40,7 @@ type record struct {
 const (
 	recordName  = "tree.json"
 	journalName = "journal.db"
+	chunksName  = "chunks" // what large files consist of: a cache, remade when it is lost
 )
 
 // of is the folder of the tree at dir, an absolute path without symbolic links:

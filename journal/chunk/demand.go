@@ -31,7 +31,7 @@ func (s *Store) Demand(ctx context.Context, k Key, size int64, open func() (Open
 		return List{}, err
 	}
 	defer from.Close()
-	l, err := Cut(&untilDone{ctx, io.NewSectionReader(from, 0, size)}, GrainOf(size), make([]byte, BlockSize))
+	l, err := Cut(untilDone(ctx, io.NewSectionReader(from, 0, size)), GrainOf(size), make([]byte, BlockSize))
 	if err == nil && l.Size() != size {
 		err = io.ErrUnexpectedEOF
 	}
@@ -48,15 +48,17 @@ type Opened interface {
 	io.Closer
 }
 
-// untilDone ends a reading with its context.
-type untilDone struct {
-	ctx context.Context
-	io.Reader
-}
+// readerFunc is a Read.
+type readerFunc func(p []byte) (int, error)
 
-func (r *untilDone) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// untilDone ends a reading with its context.
+func untilDone(ctx context.Context, r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
 }

@@ -1,8 +1,10 @@
 package chunk
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -23,13 +25,16 @@ type Mark struct {
 
 // MarkAt is the last mark that lies within the first n bytes.
 func (r Record) MarkAt(n int64) (m Mark, ok bool) {
-	for _, x := range r.Marks {
-		if x.At > n {
-			break
-		}
-		m, ok = x, true
+	if marks := r.MarksUntil(n); len(marks) > 0 {
+		return marks[len(marks)-1], true
 	}
-	return m, ok
+	return Mark{}, false
+}
+
+// MarksUntil are those within the first n bytes.
+func (r Record) MarksUntil(n int64) []Mark {
+	i, _ := slices.BinarySearchFunc(r.Marks, n+1, func(m Mark, n int64) int { return cmp.Compare(m.At, n) })
+	return r.Marks[:i]
 }
 
 // magic begins a record; its last byte is the layout's version.
