@@ -107,6 +107,11 @@ func (o *options) open(progress io.Writer) (*lab, error) {
 			l.contestants = append(l.contestants, c)
 		}
 	}
+	for _, name := range o.who {
+		if !slices.ContainsFunc(l.contestants, func(c *contestant) bool { return c.name == name }) {
+			return nil, fmt.Errorf("there is no contestant %q", name)
+		}
+	}
 	if l.dir, err = os.MkdirTemp(dir, "hydrabench-"); err != nil {
 		return nil, err
 	}
@@ -116,6 +121,9 @@ func (o *options) open(progress io.Writer) (*lab, error) {
 // find is the binary to measure, as an absolute path.
 func (o *options) find() (string, error) {
 	if o.program != "" {
+		if _, err := os.Stat(o.program); err != nil {
+			return "", fmt.Errorf("find hydrasync: %w", err)
+		}
 		return filepath.Abs(o.program)
 	}
 	if own, err := os.Executable(); err == nil {

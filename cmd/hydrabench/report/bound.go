@@ -49,7 +49,9 @@ func (b Bound) Check(r *Row) Verdict {
 		base := r.value(b.Of, other)
 		limit *= base
 		v.Text = fmt.Sprintf("%s %s %s × %s", figure.Label, sign, digits(b.Limit), of)
-		v.Got = fmt.Sprintf("%s × (%s)", digits(got/base), v.Got)
+		if ratio := got / base; !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
+			v.Got = fmt.Sprintf("%s × (%s)", digits(ratio), v.Got)
+		}
 	}
 	if !math.IsNaN(limit) {
 		v.Limit = limit
