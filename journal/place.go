@@ -38,11 +38,16 @@ func (t *tx) detachAll(steps []step) error {
 		}
 	}
 	for i := range steps {
-		if s := &steps[i]; s.clears() {
-			delete(t.dirs, s.change.Node.ID)
-			if err := t.purgeBeneath(s.change.Node.ID); err != nil {
+		s := &steps[i]
+		id := s.change.Node.ID
+		if s.clears() {
+			t.keepDir(id, &dirRow{gone: true}) // its row says so only when it is written
+			if err := t.purgeBeneath(id); err != nil {
 				return err
 			}
+		}
+		if s.opens() && (s.old != nil || t.dirs[id] == nil) {
+			t.keepDir(id, &dirRow{}) // for what comes beneath it before its own turn
 		}
 	}
 	return nil
@@ -51,13 +56,7 @@ func (t *tx) detachAll(steps []step) error {
 // detach takes a node, with all beneath it, out of the sums above it and frees its name.
 func (t *tx) detach(s *step) error {
 	id := s.change.Node.ID
-	if s.old == nil {
-		if s.change.Node.Kind == Dir && t.dirs[id] == nil {
-			t.keepDir(id, &dirRow{})
-		}
-		return nil
-	}
-	if s.old.Gone {
+	if !s.lives() {
 		return nil
 	}
 	if !s.stays() {
@@ -85,15 +84,12 @@ func (t *tx) attach(s *step) error {
 	part := sumOf(n, s.state)
 	if n.Kind == Dir {
 		d := t.dirs[n.ID]
-		if d == nil { // a new one starts empty
-			d = &dirRow{}
-			t.keepDir(n.ID, d)
+		if d == nil { // its parent became a file: refused as an orphan in the end
+			return orphan(n)
 		}
 		d.parent, d.name, d.self, d.gone = n.Parent, n.Name, part, false
 		t.soil(n.ID, d)
 		part = part.Plus(d.sum)
-	} else {
-		delete(t.dirs, n.ID)
 	}
 	if err := t.spread(n.Parent, part, true); err != nil {
 		return err

@@ -44,6 +44,11 @@ func (s *step) clears() bool {
 	return !s.change.Gone && s.old != nil && s.old.Node.Kind == Dir && (s.old.Gone || s.change.Node.Kind != Dir)
 }
 
+// opens says that a directory begins here, empty.
+func (s *step) opens() bool {
+	return !s.change.Gone && s.change.Node.Kind == Dir && (!s.lives() || s.old.Node.Kind != Dir)
+}
+
 // single keeps one step a node: the last, unless by is larger for an earlier one.
 func single(steps []step, by func(*step) Seq) []step {
 	if len(steps) < 2 {

@@ -1,0 +1,17 @@
+package journal
+
+import "context"
+
+// Tidy does all the housekeeping that is due, as the writer does when it is idle.
+func (j *Journal) Tidy() error {
+	return j.submit(context.Background(), func(t *tx) error {
+		if err := t.purgeAll(); err != nil {
+			return err
+		}
+		for {
+			if more, err := t.compactStep(); err != nil || !more {
+				return err
+			}
+		}
+	})
+}
