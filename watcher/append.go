@@ -208,6 +208,9 @@ func (l *look) xattrs(s *sight) ([]journal.Xattr, error) {
 	if s.node != nil && sameBytes(s.node, &s.st) && !(s.job == nil && fresh(&s.st, l.now)) {
 		return s.node.Node.Xattrs, nil
 	}
+	if c := s.read; c != nil && c.st.ident == s.st.ident && c.st.ctime == s.st.ctime {
+		return c.xattrs, c.xattrErr
+	}
 	fd, err := l.dirfd(s.dir)
 	if err != nil {
 		return nil, err

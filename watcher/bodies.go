@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	maxBody    = 64 << 10        // files up to this size are kept after they were hashed
-	maxBodies  = 4 << 20         // all of them together
+	maxBodies  = 4 << 20         // files beneath stateFrom are kept after they were hashed, all of them together
 	bodyCost   = 256             // what keeping one takes besides its bytes, about
 	bodiesIdle = 3 * time.Second // released when nobody asked or added for so long
 )

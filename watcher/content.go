@@ -29,7 +29,10 @@ type content struct {
 	racy   bool           // a later write might leave the same times
 	partly bool           // the old part was believed by its last block: read it all some day
 	idle   bool           // nobody had it open for writing
-	bytes  []byte         // the bytes themselves, if they are few
+	bytes  []byte         // the bytes themselves, if they are few and wanted
+
+	xattrs   []journal.Xattr // read at the same time
+	xattrErr error
 }
 
 const (
@@ -69,12 +72,29 @@ type reading struct {
 	row   *journal.Stored // what is known of this very file; nil if nothing
 	whole bool            // do not believe the last block
 	ripe  bool            // writers or not
+	keep  bool            // the bytes too, if they are few
 	most  int64           // bytes to read here and now; zero: all it takes
+
+	dir  int    // zero, or a descriptor of its directory ...
+	name string // ... and its name there
+}
+
+// openFile opens the file that is to be read.
+func (r *reader) openFile(job *reading) (int, error) {
+	if job.dir == 0 {
+		return r.root.open(job.path, unix.O_RDONLY|unix.O_NONBLOCK)
+	}
+	for {
+		fd, err := unix.Openat(job.dir, job.name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
 }
 
 // read opens, asks for writers, hashes, and looks again.
 func (r *reader) read(ctx context.Context, job reading) (*content, error) {
-	fd, err := r.root.open(job.path, unix.O_RDONLY|unix.O_NONBLOCK)
+	fd, err := r.openFile(&job)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +124,7 @@ func (r *reader) read(ctx context.Context, job reading) (*content, error) {
 			return nil, err
 		}
 	}
+	c.xattrs, c.xattrErr = xattrsOf(fd)
 	return c, settle(fd, c)
 }
 
@@ -111,7 +132,7 @@ func (r *reader) read(ctx context.Context, job reading) (*content, error) {
 // after the other, and the times have moved before the first of them.
 func (r *reader) agree(ctx context.Context, fd int, c *content) error {
 	h, at := sha256.New(), int64(0)
-	if err := r.feed(ctx, fd, h, &content{size: maxBody + 1}, &at, c.size); err != nil {
+	if err := r.feed(ctx, fd, h, &at, c.size); err != nil {
 		return err
 	}
 	if journal.Digest(h.Sum(nil)) != c.digest {
@@ -193,13 +214,16 @@ func (r *reader) hash(ctx context.Context, fd int, c *content, job *reading, app
 	if job.most > 0 && c.size-at > job.most {
 		return errLong
 	}
+	if c.size < stateFrom && !appended {
+		return r.hashSmall(fd, c, job)
+	}
 	if mark := oldSize(job.row); !appended && mark >= 0 && mark <= c.size {
-		if err := r.feed(ctx, fd, h, c, &at, mark); err != nil {
+		if err := r.feed(ctx, fd, h, &at, mark); err != nil {
 			return err
 		}
 		c.grown = journal.Digest(h.Sum(nil)) == job.row.Node.Body.Digest
 	}
-	if err := r.feed(ctx, fd, h, c, &at, c.size); err != nil {
+	if err := r.feed(ctx, fd, h, &at, c.size); err != nil {
 		return err
 	}
 	c.digest = journal.Digest(h.Sum(nil))
@@ -221,8 +245,33 @@ func oldSize(row *journal.Stored) int64 {
 	return row.Node.Body.Size
 }
 
-// feed hashes the file's bytes from *at to end, and keeps them if they are few.
-func (r *reader) feed(ctx context.Context, fd int, h hash.Hash, c *content, at *int64, end int64) error {
+// hashSmall is hash for a file that is read at once.
+func (r *reader) hashSmall(fd int, c *content, job *reading) error {
+	buf := r.bufs.Get().(*[readBlock]byte)
+	defer r.bufs.Put(buf)
+	b := buf[:c.size]
+	if job.keep {
+		b = make([]byte, c.size)
+		c.bytes = b
+	}
+	if _, err := preadFull(fd, b, 0); err != nil {
+		return err
+	}
+	mark := oldSize(job.row)
+	if mark < 0 || mark > c.size {
+		c.digest = journal.Digest(sha256.Sum256(b))
+		return nil
+	}
+	h := sha256.New()
+	h.Write(b[:mark])
+	c.grown = journal.Digest(h.Sum(nil)) == job.row.Node.Body.Digest
+	h.Write(b[mark:])
+	c.digest = journal.Digest(h.Sum(nil))
+	return nil
+}
+
+// feed hashes the file's bytes from *at to end.
+func (r *reader) feed(ctx context.Context, fd int, h hash.Hash, at *int64, end int64) error {
 	buf := r.bufs.Get().(*[readBlock]byte)
 	defer r.bufs.Put(buf)
 	for *at < end {
@@ -234,9 +283,6 @@ func (r *reader) feed(ctx context.Context, fd int, h hash.Hash, c *content, at *
 			return err
 		}
 		h.Write(buf[:n])
-		if c.size <= maxBody {
-			c.bytes = append(c.bytes, buf[:n]...)
-		}
 		*at += int64(n)
 	}
 	return nil

@@ -8,9 +8,9 @@ import (
 // pace says when the next look may begin. Alone, a change is looked at at once.
 // In a burst that would append it crumb by crumb: each append flushes, and where
 // journal and tree share a disk each flush makes whoever writes the burst
-// wait for the file system's own journal (a copy of 12,800 files took nine
-// seconds instead of one, with 3,059 flushes). So a burst is looked at when it pauses, and now
-// and then while it goes on. It knows no clock: every method is told the time.
+// wait for the file system's own journal (a copy of 12,800 files made 3,059 flushes
+// and took twice its time). So a burst is looked at when it pauses, and now and then while
+// it goes on. It knows no clock: every method is told the time.
 type pace struct {
 	heat  float64   // paths of events in the looks of late
 	at    time.Time // when it was that

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // A file of an event with more bytes than this is read by a walker, not by the
@@ -93,21 +95,21 @@ func (l *look) readLater(s *sight) {
 	s.read, s.putOff, s.waits = nil, true, true
 }
 
+// readSome reads with all cores, a directory's names with one descriptor of it.
 func (l *look) readSome(sights []*sight) error {
 	errs := make([]error, len(sights))
-	g, ctx := errgroup.WithContext(l.ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, s := range sights {
-		do := func() error {
-			s.read, errs[i] = l.reader.read(ctx, reading{path: s.path, st: s.st, row: s.node, whole: s.whole, most: inlineRead, ripe: l.patience.ripe(&s.mark, l.now)})
-			return nil
+	runs := runsOf(sights)
+	var next, kept atomic.Int64
+	work := func() {
+		for i := next.Add(1) - 1; i < int64(len(runs)); i = next.Add(1) - 1 {
+			l.readRun(sights[runs[i].from:runs[i].to], errs[runs[i].from:], &kept)
 		}
-		if len(sights) == 1 {
-			do()
-			continue
-		}
-		g.Go(do)
 	}
+	var g errgroup.Group
+	for range min(runtime.GOMAXPROCS(0), len(runs)) - 1 {
+		g.Go(func() error { work(); return nil })
+	}
+	work()
 	g.Wait()
 	if err := l.ctx.Err(); err != nil {
 		return err
@@ -116,6 +118,42 @@ func (l *look) readSome(sights []*sight) error {
 		l.judge(s, errs[i])
 	}
 	return nil
+}
+
+// run is a stretch of sights in one directory, not too long, so that all cores
+// have some.
+type run struct{ from, to int }
+
+const maxRun = 32
+
+func runsOf(sights []*sight) (runs []run) {
+	for i, s := range sights {
+		if n := len(runs) - 1; n >= 0 && sights[i-1].dir == s.dir && i-runs[n].from < maxRun {
+			runs[n].to = i + 1
+			continue
+		}
+		runs = append(runs, run{i, i + 1})
+	}
+	return runs
+}
+
+// readRun reads the files of one run. Where a descriptor of the directory cannot be
+// had, each file is opened by its path, and says why it cannot.
+func (l *look) readRun(sights []*sight, errs []error, kept *atomic.Int64) {
+	dir := 0
+	if len(sights) > 1 {
+		if fd, err := l.root.open(sights[0].dir, unix.O_PATH|unix.O_DIRECTORY); err == nil {
+			dir = fd
+			defer unix.Close(fd)
+		}
+	}
+	for i, s := range sights {
+		job := reading{path: s.path, st: s.st, row: s.node, whole: s.whole, most: inlineRead, ripe: l.patience.ripe(&s.mark, l.now),
+			keep: kept.Load() < maxBodies, dir: dir, name: s.name}
+		if s.read, errs[i] = l.reader.read(l.ctx, job); s.read != nil {
+			kept.Add(int64(len(s.read.bytes)))
+		}
+	}
 }
 
 // judge says what becomes of a file after its reading.

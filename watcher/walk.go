@@ -39,7 +39,12 @@ type walker struct {
 	rows map[string]*journal.Stored
 	out  []item
 	subs []task
+	kept int64 // bytes of bodies in out
 }
+
+// So many bytes of small files are passed on with their names: a few of them all
+// are kept for the cities' questions, see bodies.
+const walkBodies = 512 << 10
 
 func (s *session) walkOne(ctx context.Context, t task) error {
 	switch {
@@ -286,9 +291,11 @@ func (w *walker) file(ctx context.Context, name string, row *journal.Stored, st 
 	if row != nil && !sameAtName(row, st) {
 		row = nil
 	}
-	c, err := w.reader.read(ctx, reading{path: it.path, st: *st, row: row})
+	keep := w.kept+st.size <= walkBodies
+	c, err := w.reader.read(ctx, reading{path: it.path, st: *st, row: row, keep: keep, dir: w.fd, name: name})
 	if err == nil && c.st == *st {
 		it.found = c
+		w.kept += int64(len(c.bytes))
 	}
 	w.out = append(w.out, it)
 	return ctx.Err()
@@ -301,7 +308,7 @@ func (w *walker) pass(ctx context.Context) error {
 		if err := w.walks.hand(ctx, unit{w.out, w.job}); err != nil {
 			return err
 		}
-		w.out = nil
+		w.out, w.kept = nil, 0
 	}
 	w.walks.push(w.subs...)
 	w.subs = nil

@@ -31,14 +31,27 @@ func xattrs(dirfd int, name string) ([]journal.Xattr, error) {
 		name = "."
 	}
 	path := "/proc/self/fd/" + strconv.Itoa(dirfd) + "/" + name
-	list, err := listXattrs(path)
+	return readXattrs(
+		func(to []byte) (int, error) { return unix.Llistxattr(path, to) },
+		func(name string, to []byte) (int, error) { return unix.Lgetxattr(path, name, to) })
+}
+
+// xattrsOf is xattrs of a file that is open for reading, which spares the path.
+func xattrsOf(fd int) ([]journal.Xattr, error) {
+	return readXattrs(
+		func(to []byte) (int, error) { return unix.Flistxattr(fd, to) },
+		func(name string, to []byte) (int, error) { return unix.Fgetxattr(fd, name, to) })
+}
+
+func readXattrs(names func(to []byte) (int, error), value func(name string, to []byte) (int, error)) ([]journal.Xattr, error) {
+	list, err := listXattrs(names)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
 	var found []journal.Xattr
 	for raw := range bytes.SplitSeq(list, []byte{0}) {
 		if name := string(raw); carried(name) {
-			value, err := getXattr(path, name)
+			value, err := getXattr(name, value)
 			if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 				continue // gone since, or not for our eyes
 			}
@@ -52,25 +65,25 @@ func xattrs(dirfd int, name string) ([]journal.Xattr, error) {
 	return found, nil
 }
 
-func listXattrs(path string) ([]byte, error) {
-	var small [256]byte
-	n, err := unix.Llistxattr(path, small[:])
+func listXattrs(names func([]byte) (int, error)) ([]byte, error) {
+	n, err := names(nil) // most files have none
 	switch {
 	case errors.Is(err, unix.ENOTSUP):
 		return nil, nil
-	case err == nil:
-		return bytes.Clone(small[:n]), nil
-	case !errors.Is(err, unix.ERANGE):
+	case err != nil || n == 0:
 		return nil, err
 	}
-	big := make([]byte, journal.MaxXattrs) // the kernel's own limit, so once is enough
-	n, err = unix.Llistxattr(path, big)
-	return big[:max(n, 0)], err
+	list := make([]byte, n)
+	if n, err = names(list); errors.Is(err, unix.ERANGE) { // there are more by now
+		list = make([]byte, journal.MaxXattrs) // the kernel's own limit
+		n, err = names(list)
+	}
+	return list[:max(n, 0)], err
 }
 
-func getXattr(path, name string) ([]byte, error) {
+func getXattr(name string, value func(string, []byte) (int, error)) ([]byte, error) {
 	var small [256]byte
-	n, err := unix.Lgetxattr(path, name, small[:])
+	n, err := value(name, small[:])
 	if err == nil {
 		return bytes.Clone(small[:n]), nil
 	}
@@ -78,6 +91,6 @@ func getXattr(path, name string) ([]byte, error) {
 		return nil, err
 	}
 	big := make([]byte, journal.MaxXattrValue)
-	n, err = unix.Lgetxattr(path, name, big)
+	n, err = value(name, big)
 	return big[:max(n, 0)], err
 }
