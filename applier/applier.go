@@ -20,6 +20,7 @@ type Applier struct {
 	journal  *journal.Journal
 	trash    *trash
 	troubles *troubles
+	litter   *litter
 	partials *partials
 	hauls    *hauls
 	highest  highest
@@ -61,9 +62,10 @@ func Open(cfg Config) (*Applier, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), partials: newPartials(f.staging), poke: make(chan struct{}, 1), doubts: doubts{}}
+	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), litter: &litter{staging: f.staging}, poke: make(chan struct{}, 1), doubts: doubts{}}
+	a.partials = newPartials(a.litter)
 	a.hauls = newHauls(a.partials)
-	a.trash = newTrash(f.trash, f.staging, cfg.Trash, cfg.TrashMax)
+	a.trash = newTrash(f.trash, a.litter, cfg.Trash, cfg.TrashMax)
 	if err := errors.Join(a.highest.read(context.Background(), j), a.tidy(context.Background())); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())
 	}
@@ -164,6 +166,7 @@ func (a *Applier) Settle() {
 	}
 	a.act = act{}
 	a.hauls.tidy()
+	a.litter.again()
 	a.dropHold()
 	if !a.cfg.DryRun {
 		a.report("drop what is parked", a.dropParked(context.Background()))

@@ -20,10 +20,8 @@ func (r *round) await(tasks []*task, deadline time.Time) error {
 				r.leave(t)
 				continue
 			}
-			if err := r.unload(t); err != nil {
-				if err := t.fail(err); err != nil {
-					return err
-				}
+			if err := t.failOr(r.unload(t)); err != nil {
+				return err
 			}
 		}
 	}
@@ -96,5 +94,5 @@ func (r *round) unload(t *task) error {
 		return err
 	}
 	t.made, t.seen.HashState = objectOf(st), t.haul.hash
-	return r.flush.file(f)
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/journal"
@@ -320,13 +321,25 @@ func healthy(t *testing.T, a *applier.Applier, root string) {
 		t.Errorf("verify: %v, missing %d, differs %d: %q", err, r.Missing, r.Differs, r.Findings)
 	}
 	for _, dir := range []string{"staging", "parked"} {
-		if names, err := os.ReadDir(filepath.Join(root, applier.StateName, dir)); err != nil || len(names) > 0 {
-			t.Errorf("%s is not empty: %v %v", dir, names, err)
-		}
+		eventually(t, dir+" is empty", func() bool { // what nobody wants any more may still be coming
+			a.Settle()
+			names, err := os.ReadDir(filepath.Join(root, applier.StateName, dir))
+			return err == nil && len(names) == 0
+		})
 	}
 	st, err := a.Status(t.Context())
 	if err != nil || st.State != "ok" || st.FailedAll+st.Owed > 0 {
 		t.Errorf("status: %v %+v", err, st)
+	}
+}
+
+func eventually(t *testing.T, what string, good func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !good(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("it does not come true that %s", what)
+			return
+		}
 	}
 }
 

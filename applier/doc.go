@@ -2,9 +2,9 @@
 // alone in touching that tree. It keeps the city's journal: a row is what the
 // disk holds, and is written only when the disk holds it for good.
 //
-//	Set (node states) ─▶ plan ─▶ stage ─▶ flush ─▶ commit ─▶ place ─▶ clear ─▶ flush ─▶ journal.Record
-//	                     rows    staging/  fsync,   intent    renames  trash    dirs     position
-//	                             digests   syncfs
+//	Set (node states) ─▶ plan ─▶ stage ─▶ commit ─▶ place ─▶ clear ─▶ flush ─▶ journal.Record
+//	                     rows    staging/  intent,   renames  trash    dirs     position
+//	                             digests   fsync
 //
 // One algorithm applies any set of node states, live, catch-up or full
 // comparison: contents are made ready beside the tree, then names are put in
@@ -46,9 +46,6 @@
 //     it, so nodes there are listed as failed.
 //   - Runs of zeros of 32 KiB and more become holes whether or not they were at
 //     the source, which the journal does not say.
-//   - The intent is not flushed. After a power failure between a set's renames and
-//     its record, verify repairs what is missing, but a new name that the capitol has
-//     removed since may stay, as one that hydrasync did not make.
 //   - Between the calls of one set, a directory that somebody moves out of DEST
 //     is still written to; it is opened anew for the next set.
 package applier

@@ -17,7 +17,6 @@ func (r *round) stageContent(ctx context.Context, t *task) error {
 	if s := r.set.ready[t.node.ID]; s != nil {
 		s.used = true
 		t.staged, t.made, t.seen.Lacks, t.seen.HashState = s.name, s.made, s.lacks, s.hash
-		r.flush.note(s.flushed)
 		return nil
 	}
 	body, inline := r.set.Bodies[t.node.ID]
@@ -41,9 +40,6 @@ func (r *round) stageBytes(t *task, anew bool, fill func(w *filler) error) error
 			return err
 		}
 		s, err := finishStaged(t.node, name, w)
-		if err == nil {
-			err = r.flush.file(w.file)
-		}
 		if err != nil {
 			return err
 		}
@@ -76,6 +72,7 @@ const (
 // by digest. They end with the process.
 type partials struct {
 	staging *beneath.Dir
+	litter  *litter
 	mu      sync.Mutex
 	kept    map[journal.Digest]partial
 }
@@ -86,8 +83,8 @@ type partial struct {
 	hash []byte
 }
 
-func newPartials(staging *beneath.Dir) *partials {
-	return &partials{staging: staging, kept: make(map[journal.Digest]partial)}
+func newPartials(l *litter) *partials {
+	return &partials{staging: l.staging, litter: l, kept: make(map[journal.Digest]partial)}
 }
 
 // with opens a file in staging, new or partly there, and lets fill complete it.
@@ -105,7 +102,7 @@ func (p *partials) with(want journal.Content, anew bool, fill func(name string, 
 		err = closed
 	}
 	if err != nil {
-		p.staging.Unlink(name)
+		p.litter.drop(name)
 	}
 	return err
 }

@@ -1,10 +1,11 @@
 package applier
 
 import (
-	"sync"
+	"slices"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sync/errgroup"
 )
 
 // fewFlushes is up to how many files, or directories, are flushed one by one.
@@ -18,42 +19,50 @@ const fewAfter = 4
 
 // flushes decides how a round reaches the disk. file may be called at once.
 type flushes struct {
-	many  bool
-	mu    sync.Mutex
-	dirty bool
-	dirs  map[journal.NodeID]struct{}
+	many bool // the whole file system is flushed before the first rename
+	dirs map[journal.NodeID]struct{}
 }
 
 func (f *flushes) choose(files int) { f.many = files > fewFlushes }
 
-// file flushes one file now, or remembers that all are to be flushed. A failure
-// must drop the file: see [beneath.File.Sync].
+// file flushes a file in the tree, unless all are flushed anyway. A failure must
+// drop the file: see [beneath.File.Sync].
 func (f *flushes) file(file *beneath.File) error {
-	if !f.many {
-		return file.Sync()
-	}
-	f.mu.Lock()
-	f.dirty = true
-	f.mu.Unlock()
-	return nil
-}
-
-// note takes the part of a file that was staged before the round.
-func (f *flushes) note(flushed bool) {
-	if !flushed {
-		f.mu.Lock()
-		f.dirty = true
-		f.mu.Unlock()
-	}
-}
-
-// files flushes what file left.
-func (f *flushes) files(top *beneath.Dir) error {
-	if !f.dirty {
+	if f.many {
 		return nil
 	}
-	f.dirty = false
-	return top.SyncAll()
+	return file.Sync()
+}
+
+// flushStaged puts on disk what is in staging, and the intent: before the first
+// rename, and all at once, so that they share a turn of the disk.
+func (r *round) flushStaged() error {
+	if r.flush.many {
+		return r.folders.root.Top().SyncAll()
+	}
+	g := new(errgroup.Group)
+	g.SetLimit(flushers)
+	if slices.ContainsFunc(r.tasks, (*task).renames) {
+		g.Go(r.folders.intent.SyncData)
+	}
+	for _, t := range r.tasks {
+		if t.staged != "" && t.state == todo && t.node.Kind == journal.File {
+			g.Go(func() error { return t.failOr(r.flushOne(t.staged)) })
+		}
+	}
+	return g.Wait()
+}
+
+// flushers wait for the disk, which serves them together.
+const flushers = 8
+
+func (r *round) flushOne(name string) error {
+	f, err := r.folders.staging.Read(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // touch remembers a directory whose names changed.

@@ -278,7 +278,7 @@ func (h *hauls) tidy() {
 			continue
 		}
 		if l.err == nil && l.taker == nil {
-			h.partials.staging.Unlink(l.name)
+			h.partials.litter.drop(l.name)
 		}
 		delete(h.byBytes, d)
 	}

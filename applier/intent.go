@@ -14,8 +14,7 @@ import (
 
 // intentName is the file in the state folder that says which names a round is
 // about to change. It is overwritten in place: a length, a checksum, the tasks. It
-// is there for a process that is killed, and is not flushed: a power failure
-// can lose it, and then verify has to find what it says.
+// is on disk before the first rename: after one that is torn there was none.
 const intentName = "intent"
 
 // intended is a task as the intent has it: enough to know its object again.
@@ -25,7 +24,8 @@ type intended struct {
 	Adopted bool   // Made is a stranger's, which the set took as it was
 }
 
-// commit is the point of no return: it writes the intent, and from here on a
+// commit is the point of no return: it writes the intent and flushes it with what
+// is staged, and from here on a
 // cancelled context, such as that of a connection that was cut, no longer ends
 // the round. Half of the names would be in their new places and the rows
 // would say that they are in the old ones. What follows does not wait for the network.
@@ -50,7 +50,10 @@ func (r *round) commit() error {
 		return nil
 	}
 	r.committed = true
-	return writeIntent(r.folders.intent, tasks)
+	if err := writeIntent(r.folders.intent, tasks); err != nil {
+		return err
+	}
+	return r.flushStaged()
 }
 
 const intentHead = 12

@@ -123,22 +123,8 @@ func TestWhatIsLateMayGo(t *testing.T) {
 			c.complete(t, a, set.Position)
 			a.Settle()
 			c.equal(t, dir)
-			eventually(t, func() bool {
-				a.Settle()
-				names, err := os.ReadDir(filepath.Join(dir, applier.StateName, "staging"))
-				return err == nil && len(names) == 0
-			})
 			healthy(t, a, dir)
 		})
-	}
-}
-
-func eventually(t *testing.T, good func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !good(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it does not come true")
-		}
 	}
 }
 

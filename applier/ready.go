@@ -10,12 +10,11 @@ import (
 
 // ready is a node's content in staging, whole, checked and dressed.
 type ready struct {
-	name    string
-	made    object
-	lacks   journal.Lack
-	hash    []byte // see [journal.Seen]
-	flushed bool
-	used    bool // a task has taken it
+	name  string
+	made  object
+	lacks journal.Lack
+	hash  []byte // see [journal.Seen]
+	used  bool   // a task has taken it
 }
 
 // Prepare does what of a set needs no turn: it writes the contents that came
@@ -30,7 +29,7 @@ func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
 	if a.ended {
 		return
 	}
-	p := preparing{applier: a, set: s, many: len(s.Bodies) > fewFlushes}
+	p := preparing{applier: a, set: s}
 	var nodes []*journal.Node
 	for i := range s.Entries {
 		n := &s.Entries[i].Change.Node
@@ -54,7 +53,7 @@ func (a *Applier) Drop(s *Set) {
 	defer a.life.RUnlock()
 	for id, r := range s.ready {
 		if !r.used && !a.ended {
-			a.folders.staging.Unlink(r.name)
+			a.litter.drop(r.name)
 		}
 		delete(s.ready, id)
 	}
@@ -64,7 +63,6 @@ func (a *Applier) Drop(s *Set) {
 type preparing struct {
 	applier *Applier
 	set     *Set
-	many    bool // the set flushes the whole file system later
 	mu      sync.Mutex
 }
 
@@ -99,9 +97,6 @@ func (p *preparing) one(n *journal.Node) error {
 	return p.applier.partials.with(n.Body, true, func(name string, w *filler) error {
 		w.whole(p.set.Bodies[n.ID])
 		r, err := finishStaged(n, name, w)
-		if err == nil && !p.many {
-			r.flushed, err = true, w.file.Sync()
-		}
 		if err != nil {
 			return err
 		}

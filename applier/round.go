@@ -49,12 +49,12 @@ func (r *round) detach() {
 func (r *round) close() {
 	for _, t := range r.tasks {
 		if t.staged != "" {
-			r.folders.staging.RemoveAll(t.staged)
+			r.litter.drop(t.staged)
 		}
 	}
 	for _, name := range r.left {
 		if r.recorded {
-			r.folders.staging.RemoveAll(name)
+			r.litter.drop(name)
 		}
 	}
 	for _, t := range r.tasks {
@@ -106,6 +106,12 @@ func (t *task) waits() bool { return t.state == todo || t.state == doing }
 // id is by which the places know the node.
 func (t *task) id() journal.NodeID { return t.node.ID }
 
+// renames says whether a name is going to lead elsewhere than before.
+func (t *task) renames() bool {
+	o, n := &t.old.Node, t.node
+	return t.state == todo && (t.gone || t.staged != "" || !t.known || t.was != 0 || o.Parent != n.Parent || o.Name != n.Name)
+}
+
 // keeps says whether the node's bytes, or its target, are on the disk already, as its old state.
 func (t *task) keeps() bool {
 	o, n := &t.old.Node, t.node
@@ -120,6 +126,14 @@ func (t *task) fail(err error) error {
 	}
 	t.state, t.err = failed, err
 	return nil
+}
+
+// failOr is fail where there is an error.
+func (t *task) failOr(err error) error {
+	if err == nil {
+		return nil
+	}
+	return t.fail(err)
 }
 
 // row reads a live row; ok is false when there is none.

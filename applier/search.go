@@ -115,28 +115,40 @@ func (s *search) rowSpot(f *found) spot {
 }
 
 // find looks at the spots again and again, because each directory that is found
-// makes others reachable.
+// makes others reachable. Names of one inode cannot be told apart: first each goes to
+// who wants to be there or was there, and only what is left to any that has the inode.
 func (s *search) find() error {
-	for again := true; again; {
-		again = false
-		s.places.dirs.forgetAll()
-		for at, seen := range s.spots {
-			if seen {
-				continue
-			}
-			ok, err := s.findAt(at)
-			if err != nil {
-				return err
-			}
-			again = again || ok
+	for exact := true; ; {
+		found, err := s.findAll(exact)
+		switch {
+		case err != nil:
+			return err
+		case !found && !exact:
+			return nil
 		}
+		exact = found
 	}
-	return nil
+}
+
+// findAll looks once at every spot where nothing was found yet.
+func (s *search) findAll(exact bool) (found bool, err error) {
+	s.places.dirs.forgetAll()
+	for at, seen := range s.spots {
+		if seen {
+			continue
+		}
+		ok, err := s.findAt(at, exact)
+		if err != nil {
+			return found, err
+		}
+		found = found || ok
+	}
+	return found, nil
 }
 
 // findAt says whether something of ours was found at a spot that was not
 // reachable before.
-func (s *search) findAt(at spot) (bool, error) {
+func (s *search) findAt(at spot, exact bool) (bool, error) {
 	if ok, err := s.reachable(at.parent); err != nil || !ok {
 		return false, err
 	}
@@ -144,11 +156,13 @@ func (s *search) findAt(at spot) (bool, error) {
 	if err != nil || !ok {
 		return false, err
 	}
-	s.spots[at] = true
-	f, made := s.owner(at, st)
-	switch {
-	case f == nil:
+	f, made := s.owner(at, st, exact)
+	if f == nil {
+		s.spots[at] = !exact
 		return false, nil
+	}
+	s.spots[at] = true
+	switch {
 	case made:
 		f.madeAt = at
 	default:
@@ -190,17 +204,18 @@ func absentOnly(err error) error {
 	return err
 }
 
-// owner is the node whose object was found. Names of one inode cannot be told
-// apart: who wants to be there, or was there, is it; else any that was not found yet.
-func (s *search) owner(at spot, st beneath.Stat) (best *found, made bool) {
+// owner is the node whose object was found: one that wants to be there, or was
+// there; if it need not be exact, any. What is in staging was made for somebody first of all.
+func (s *search) owner(at spot, st beneath.Stat, exact bool) (best *found, made bool) {
 	for _, f := range s.lost {
+		here := s.rowSpot(f) == at || f.wanted == at
 		switch {
-		case f.made.is(objectOf(st)) && f.madeAt == nowhere && f.wanted == at:
+		case f.made.is(objectOf(st)) && f.madeAt == nowhere && (f.wanted == at || !exact && at.parent == inStaging):
 			return f, true
 		case !f.known || f.oldAt != nowhere || !sameObject(st, &f.old):
-		case s.rowSpot(f) == at || f.wanted == at:
+		case here:
 			return f, false
-		default:
+		case !exact:
 			best = f
 		}
 	}

@@ -16,7 +16,7 @@ const stagers = 2
 
 // stage makes ready everything that the tasks need, beside the tree: contents,
 // new directories and links in staging, owner and mode of what stays, bytes
-// at the end of what grew. Then it flushes the files.
+// at the end of what grew.
 func (r *round) stage() error {
 	if err := r.part(); err != nil {
 		return err
@@ -35,10 +35,7 @@ func (r *round) stage() error {
 			return err
 		}
 	}
-	if err := r.await(after, deadline); err != nil {
-		return err
-	}
-	return r.flush.files(r.folders.root.Top())
+	return r.await(after, deadline)
 }
 
 // stageAll works through tasks with a few workers.
@@ -106,10 +103,7 @@ func (r *round) sharing(t *task) any {
 // stageTask makes one task ready. An error that concerns only its path is kept
 // in the task.
 func (r *round) stageTask(ctx context.Context, t *task) error {
-	if err := r.stageKind(ctx, t); err != nil {
-		return t.fail(err)
-	}
-	return nil
+	return t.failOr(r.stageKind(ctx, t))
 }
 
 func (r *round) stageKind(ctx context.Context, t *task) error {

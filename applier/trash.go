@@ -23,7 +23,8 @@ import (
 // this machine, and what hydrasync did not make, is apart in "-local". With
 // the trash off only that is kept.
 type trash struct {
-	dir, staging *beneath.Dir
+	dir    *beneath.Dir
+	litter *litter
 
 	age time.Duration // negative: only local versions, for [DefaultTrash]
 	max int64
@@ -47,8 +48,8 @@ const (
 	maxTrashDepth = 64
 )
 
-func newTrash(dir, staging *beneath.Dir, age time.Duration, max int64) *trash {
-	return &trash{dir: dir, staging: staging, age: age, max: max}
+func newTrash(dir *beneath.Dir, l *litter, age time.Duration, max int64) *trash {
+	return &trash{dir: dir, litter: l, age: age, max: max}
 }
 
 // take moves a name into the trash, by one rename. parts is its path, upwards.
@@ -86,10 +87,11 @@ func (t *trash) drop(from *beneath.Dir, name string) error {
 		return err
 	}
 	temp := tempName()
-	if err := from.Rename(name, t.staging, temp, beneath.NoReplace); err != nil {
+	if err := from.Rename(name, t.litter.staging, temp, beneath.NoReplace); err != nil {
 		return err
 	}
-	return t.staging.RemoveAll(temp)
+	t.litter.drop(temp)
+	return nil
 }
 
 // renameFree finds a free name: one path may be replaced twice in a millisecond.
