@@ -20,18 +20,6 @@ type wireInline struct {
 	Bytes  []byte `cbor:"3,keyasint"`
 }
 
-func toBatch(b *Batch) wireBatch {
-	w := wireBatch{Position: toPosition(b.Position), Full: b.Full, FullDone: b.FullDone}
-	w.Entries = make([]wireEntry, len(b.Entries))
-	for i := range b.Entries {
-		w.Entries[i] = toEntry(&b.Entries[i])
-		if in, ok := b.Bodies[b.Entries[i].Change.Node.ID]; ok {
-			w.Bodies = append(w.Bodies, wireInline{Node: int64(b.Entries[i].Change.Node.ID), Offset: in.Offset, Bytes: in.Bytes})
-		}
-	}
-	return w
-}
-
 // decodeBatch also checks the set as a whole: no node twice, content only for
 // files of the set and exactly to their end.
 func (c *codec) decodeBatch(payload []byte) (Batch, error) {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -24,11 +25,11 @@ func manyEntries(n, inline int) Batch {
 }
 
 func BenchmarkEncodeBatch(b *testing.B) {
-	c := mustCodec(b)
 	batch := manyEntries(500, 0)
+	p := part{entries: batch.Entries, position: batch.Position, weight: 500 * 256}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.pack(kindBatch, toBatch(&batch)); err != nil {
+		if _, err := p.message(context.Background(), nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -22,14 +22,16 @@ func (p *subscription) feed(ctx context.Context) error {
 			return err
 		}
 	}
+	var pg *page
 	for {
 		if err := f.room(ctx); err != nil {
 			return err
 		}
-		pg, err := p.share.next(ctx, p.at)
+		next, err := p.share.next(ctx, p.at, pg)
 		if err != nil {
 			return err
 		}
+		pg = next
 		for _, m := range pg.messages {
 			if err := f.send(ctx, m); err != nil {
 				return err
@@ -40,6 +42,10 @@ func (p *subscription) feed(ctx context.Context) error {
 		if len(pg.messages) > 0 {
 			p.tell(p.at)
 		}
+		if len(pg.more.Entries) > 0 {
+			continue
+		}
+		pg = nil
 		if err := f.rest(ctx); err != nil {
 			return err
 		}
@@ -109,7 +115,7 @@ func (f *feeder) beat(ctx context.Context) error {
 		return err
 	}
 	if f.at != f.told {
-		m, err := f.srv.codec.pack(kindBatch, toBatch(&Batch{Position: f.at}))
+		m, err := (&part{position: f.at}).message(ctx, f.tree)
 		if err != nil {
 			return err
 		}
@@ -139,7 +145,12 @@ func (f *feeder) live(ctx context.Context, b Beat) error {
 func (f *feeder) send(ctx context.Context, m *sealed) error {
 	f.flow.spend(len(m.plain) - 2)
 	f.srv.meter.batches.Inc()
-	return f.out.send(ctx, m.form(f.srv.codec, f.packs && f.pace.slow.Load()))
+	message := m.plain
+	if f.packs && f.pace.pays.Load() {
+		message = m.pack(f.srv.codec)
+		f.pace.gained(len(m.plain), len(message))
+	}
+	return f.out.send(ctx, message)
 }
 
 func (p *subscription) tell(pos journal.Position) {
@@ -163,11 +174,11 @@ func (f *feeder) full(ctx context.Context) error {
 		if chunk.Done && chunk.Position.Epoch.IsZero() {
 			return journal.ErrOtherEpoch // a relay that has begun a comparison of its own
 		}
-		err = fill.parts(ctx, chunk, func(m *sealed) error {
+		err = fill.parts(ctx, chunk, func(m []byte) error {
 			if err := f.room(ctx); err != nil {
 				return err
 			}
-			return f.send(ctx, m)
+			return f.send(ctx, &sealed{plain: m})
 		})
 		if err != nil {
 			return err

@@ -17,55 +17,38 @@ type filling struct {
 }
 
 // parts makes all of a chunk into messages. Only the last has a position.
-func (f *filling) parts(ctx context.Context, chunk journal.Chunk, send func(*sealed) error) error {
-	entries := chunk.Entries
-	for {
-		b, n := f.part(ctx, entries)
-		entries = entries[n:]
-		if len(entries) == 0 {
-			b.Position = chunk.Position
-			b.FullDone = f.full && chunk.Done
-			if b.Entries == nil && b.Position.IsZero() {
+func (f *filling) parts(ctx context.Context, chunk journal.Chunk, send func([]byte) error) error {
+	for entries, more := chunk.Entries, true; more; {
+		p := f.part(entries)
+		entries = entries[len(p.entries):]
+		if more = len(entries) > 0; !more {
+			p.position = chunk.Position
+			p.fullDone = f.full && chunk.Done
+			if len(p.entries) == 0 && p.position.IsZero() {
 				return nil
 			}
 		}
-		m, err := f.seal(b)
+		m, err := p.message(ctx, f.tree)
 		if err != nil {
 			return err
 		}
-		if err := send(m); err != nil || len(entries) == 0 {
+		if err := send(m); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// part is the beginning of entries that fills one message, and its length.
-func (f *filling) part(ctx context.Context, entries []journal.Entry) (Batch, int) {
-	b := Batch{Full: f.full}
-	size, n := 0, 0
-	for ; n < len(entries) && size < batchTarget; n++ {
-		size += f.put(ctx, &b, &entries[n])
+// part is the beginning of entries that fills one message.
+func (f *filling) part(entries []journal.Entry) part {
+	p := part{full: f.full}
+	n := 0
+	for ; n < len(entries) && p.weight < batchTarget; n++ {
+		offset, inline := f.offset(&entries[n])
+		p.add(&entries[n], offset, inline)
 	}
-	b.Entries = entries[:n:n]
-	return b, n
-}
-
-// put adds the entry's content, if it travels with it, and estimates what both take.
-func (f *filling) put(ctx context.Context, b *Batch, e *journal.Entry) int {
-	size := weigh(e)
-	offset, ok := f.offset(e)
-	if !ok {
-		return size
-	}
-	in, err := f.tree.read(ctx, e.Change.Node, offset)
-	if err != nil {
-		return size // moved on or unreadable: the city asks and is told
-	}
-	if b.Bodies == nil {
-		b.Bodies = make(map[journal.NodeID]Inline)
-	}
-	b.Bodies[e.Change.Node.ID] = in
-	return size + len(in.Bytes)
+	p.entries = entries[:n:n]
+	return p
 }
 
 // offset says from where the content travels with the entry, if it does: when
@@ -84,39 +67,4 @@ func (f *filling) offset(e *journal.Entry) (int64, bool) {
 		return 0, false
 	}
 	return old, n.Body.Size > old && n.Body.Size-old <= MaxInline
-}
-
-func (f *filling) seal(b Batch) (*sealed, error) {
-	m, err := f.tree.codec.pack(kindBatch, toBatch(&b))
-	if err != nil {
-		return nil, err
-	}
-	return &sealed{plain: m}, nil
-}
-
-// weigh is about what an entry takes in a message.
-func weigh(e *journal.Entry) int {
-	n := &e.Change.Node
-	size := 160 + min(len(e.Path), MaxEntryPath) + len(n.Name) + len(n.Target)
-	for _, x := range n.Xattrs {
-		size += len(x.Name) + len(x.Value) + 8
-	}
-	if e.Note != nil {
-		size += min(len(e.Note.Text), MaxText)
-	}
-	return size
-}
-
-// read is the content from offset to the end.
-func (t *tree) read(ctx context.Context, n journal.Node, offset int64) (Inline, error) {
-	body, err := t.Source.Open(ctx, n)
-	if err != nil {
-		return Inline{}, err
-	}
-	defer body.Close()
-	in := Inline{Offset: offset, Bytes: make([]byte, n.Body.Size-offset)}
-	if got, err := body.ReadAt(in.Bytes, offset); got < len(in.Bytes) {
-		return Inline{}, short(err)
-	}
-	return in, nil
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -222,10 +223,15 @@ func TestACutChunkLeavesNothingOlderBehind(t *testing.T) {
 		whole := c.Entries
 		c.Position = journal.Position{Epoch: journal.Epoch{1}, Seq: journal.Seq(len(whole)), Digest: journal.Digest{9}}
 		end := c.Position
-		if !cut(&c) {
-			t.Fatal("it has a position")
+		rest := cut(&c)
+		left := whole[len(c.Entries):]
+		early := slices.ContainsFunc(c.Entries, func(e journal.Entry) bool { return e.Seq > c.Position.Seq })
+		switch {
+		case len(rest.Entries) == 0 && (early || len(left) == 0):
+		case early || len(rest.Entries) != len(left) || rest.Position != end:
+			t.Fatalf("of %d entries %d are told and %d kept, up to %v; early %v", len(whole), len(c.Entries), len(rest.Entries), rest.Position, early)
 		}
-		for _, e := range whole[len(c.Entries):] {
+		for _, e := range left {
 			if e.Seq <= c.Position.Seq {
 				t.Fatalf("entry %d is left out, the position is %d", e.Seq, c.Position.Seq)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 )
 
@@ -66,7 +65,7 @@ func (o *outbox) run(ctx context.Context, c *conn, p *pace) error {
 		}
 		began := time.Now()
 		err := c.write(m.message)
-		p.note(len(m.message), time.Since(began))
+		p.note(len(m.message), began, time.Now())
 		if m.written != nil {
 			m.written <- struct{}{}
 		}
@@ -74,31 +73,4 @@ func (o *outbox) run(ctx context.Context, c *conn, p *pace) error {
 			return fmt.Errorf("%w: %w", errSocket, err)
 		}
 	}
-}
-
-// pace knows whether the link is slower than packing, from how long writes of
-// some size take: a write into a full socket takes the link's time.
-type pace struct {
-	slow  atomic.Bool
-	bytes int
-	spent time.Duration
-}
-
-const (
-	// paceSpan of bytes make one measurement: more than socket buffers hold,
-	// so that filling them does not count as speed.
-	paceSpan = 8 << 20
-	// paceMin is about what one core packs in a second.
-	paceMin = 300 << 20
-)
-
-// note is called by the writer alone.
-func (p *pace) note(n int, took time.Duration) {
-	p.bytes += n
-	p.spent += took
-	if p.bytes < paceSpan && p.spent < time.Second {
-		return
-	}
-	p.slow.Store(float64(p.bytes) < paceMin*p.spent.Seconds())
-	p.bytes, p.spent = 0, 0
 }

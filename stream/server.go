@@ -30,6 +30,13 @@ type Source interface {
 	Open(ctx context.Context, n journal.Node) (Body, error)
 }
 
+// Reader is a [Source] that reads small content in one go.
+type Reader interface {
+	// Read fills b with the bytes of n's content from off on. Path is where the
+	// journal had the node a moment ago: a hint. It fails as Open and the Body would.
+	Read(ctx context.Context, n journal.Node, path string, b []byte, off int64) error
+}
+
 // Tree is what a capitol publishes under a name.
 type Tree struct {
 	Name    string

@@ -80,7 +80,7 @@ type subscription struct {
 	packs bool // the city takes packed messages
 	lists bool // the city may ask for chunks
 	flow  window
-	pace  pace
+	pace  *pace
 	at    journal.Position // what the feeder has told
 
 	mu     sync.Mutex // guards what follows: read for status
@@ -92,9 +92,7 @@ type subscription struct {
 }
 
 func newSubscription(s *Server, t *tree, c *conn) *subscription {
-	p := &subscription{srv: s, tree: t, conn: c, joined: time.Now(), out: newOutbox()}
-	p.pace.slow.Store(!onThisMachine(c.ws.RemoteAddr())) // until it is measured
-	return p
+	return &subscription{srv: s, tree: t, conn: c, joined: time.Now(), out: newOutbox(), pace: newPace(onThisMachine(c.ws.RemoteAddr()))}
 }
 
 // run serves the city until either end gives up. It closes the connection and
@@ -124,7 +122,7 @@ func (p *subscription) run(ctx context.Context) (err error) {
 			once.Do(func() { first = err; p.confess(err); cancel() })
 		})
 	}
-	start(func(ctx context.Context) error { return p.out.run(ctx, p.conn, &p.pace) })
+	start(func(ctx context.Context) error { return p.out.run(ctx, p.conn, p.pace) })
 	start(p.feed)
 	start(p.listen)
 	running.Wait()

@@ -100,8 +100,10 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 			return short(err)
 		}
 		message = message[:len(message)+int(n)]
-		if p.packs && p.pace.slow.Load() {
+		if p.packs && p.pace.pays.Load() {
+			whole := len(message)
 			message = p.srv.codec.squeeze(message)
+			p.pace.gained(whole, len(message))
 		}
 		if err := p.out.deliver(ctx, message, written); err != nil {
 			return err

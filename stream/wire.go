@@ -97,20 +97,6 @@ func fill(into, from []byte, what string) error {
 	return nil
 }
 
-func toEntry(e *journal.Entry) wireEntry {
-	w := wireEntry{Seq: uint64(e.Seq), Time: nanos(e.Time), Path: bstr(clipLeft(e.Path, MaxEntryPath)),
-		Digest: filled(e.Digest[:]), BodySeq: uint64(e.BodySeq), PlaceSeq: uint64(e.PlaceSeq)}
-	switch {
-	case e.Note != nil:
-		w.Note = &wireNote{Kind: uint8(e.Note.Kind), Since: nanos(e.Note.Since), Text: bstr(clip(e.Note.Text, MaxText))}
-	case e.Change.Gone:
-		w.Gone = int64(e.Change.Node.ID)
-	default:
-		w.Node = toNode(&e.Change.Node)
-	}
-	return w
-}
-
 // entry is the one gate for what a capitol says about its tree: what passes is
 // a note, a tombstone, or a node that Validate knows.
 func (w *wireEntry) entry() (e journal.Entry, err error) {
@@ -140,16 +126,6 @@ func (w *wireNote) note() (*journal.Note, error) {
 		return nil, fmt.Errorf("%w: note", ErrProtocol)
 	}
 	return &journal.Note{Kind: journal.NoteKind(w.Kind), Since: instant(w.Since), Text: string(w.Text)}, nil
-}
-
-func toNode(n *journal.Node) *wireNode {
-	w := &wireNode{ID: int64(n.ID), Parent: int64(n.Parent), Name: bstr(n.Name), Kind: uint8(n.Kind), Mode: n.Mode,
-		UID: n.UID, GID: n.GID, Sec: n.MTime.Sec, Nsec: n.MTime.Nsec, Generation: n.Body.Generation, Size: n.Body.Size,
-		Digest: filled(n.Body.Digest[:]), Target: bstr(n.Target), Link: int64(n.Link)}
-	for _, x := range n.Xattrs {
-		w.Xattrs = append(w.Xattrs, wireXattr{Name: bstr(x.Name), Value: x.Value})
-	}
-	return w
 }
 
 func (w *wireNode) node() (journal.Node, error) {

@@ -76,7 +76,7 @@ func (s *source) run(ctx context.Context) error {
 func (s *source) close() error { return s.journal.Close() }
 
 func (s *source) tree() stream.Tree {
-	return stream.Tree{Name: s.conf.Name, Journal: s.journal, Source: opener[watcher.Body](s.watch.Open), Lists: s.watch, Ready: s.watch.Ready()}
+	return stream.Tree{Name: s.conf.Name, Journal: s.journal, Source: watched{s.watch}, Lists: s.watch, Ready: s.watch.Ready()}
 }
 
 func (s *source) admin() *admin {
@@ -85,6 +85,17 @@ func (s *source) admin() *admin {
 		reconcile: s.watch.Reconcile,
 	}
 }
+
+// watched gives a stream the shape that it asks for: rooms do not know each other's
+// types. Read is the watcher's own.
+type watched struct{ *watcher.Watcher }
+
+// Open implements [stream.Source].
+func (w watched) Open(ctx context.Context, n journal.Node) (stream.Body, error) {
+	return opener[watcher.Body](w.Watcher.Open).Open(ctx, n)
+}
+
+var _ stream.Reader = watched{}
 
 // opener gives a stream the shape that it asks for: rooms do not know each other's types.
 type opener[B stream.Body] func(context.Context, journal.Node) (B, error)
