@@ -10,6 +10,9 @@ import (
 // too old hurts nobody.
 const sweepEvery = time.Minute
 
+// verifyAgain is when a verify is tried again that did not come to its end.
+const verifyAgain = time.Minute
+
 // Run does what time brings until ctx ends: a verify with repair at the start
 // and every VerifyEvery, failed paths tried again, the trash swept.
 func (a *Applier) Run(ctx context.Context, f Fetcher) error {
@@ -20,8 +23,10 @@ func (a *Applier) Run(ctx context.Context, f Fetcher) error {
 		}
 		at := now()
 		if !at.Before(verify) || a.troubles.wantsVerify() {
-			a.runVerify(ctx, f)
 			verify = now().Add(a.cfg.VerifyEvery)
+			if !a.runVerify(ctx, f) {
+				verify = now().Add(min(a.cfg.VerifyEvery, verifyAgain))
+			}
 		}
 		if entries := a.troubles.due(at); len(entries) > 0 {
 			a.report("retry", a.Apply(ctx, Set{Entries: entries}, f))
@@ -34,19 +39,21 @@ func (a *Applier) Run(ctx context.Context, f Fetcher) error {
 	}
 }
 
-func (a *Applier) runVerify(ctx context.Context, f Fetcher) {
+// runVerify says whether it came to its end.
+func (a *Applier) runVerify(ctx context.Context, f Fetcher) bool {
 	r, err := a.Verify(ctx, false, f)
 	a.report("verify", err)
 	killed := a.folders.killed
 	a.folders.killed = false
 	if err != nil || r.Equal() {
-		return
+		return err == nil
 	}
 	log, phrase := a.cfg.Log.Info(), "destination was changed"
 	if killed { // while a set was being staged, say: nobody was at the destination
 		log, phrase = a.cfg.Log.Debug(), "finished what was interrupted"
 	}
 	log.Int64("missing", r.Missing).Int64("differs", r.Differs).Int64("repaired", r.Repaired).Msg(phrase)
+	return true
 }
 
 func (a *Applier) report(what string, err error) {
