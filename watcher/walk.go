@@ -3,8 +3,8 @@ package watcher
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -36,17 +36,19 @@ type walker struct {
 	task
 	fd   int
 	id   ident
-	rows map[string]*journal.Stored
+	rows rows
 	out  []item
 	subs []task
 	kept int64 // bytes of bodies in out
+
+	absent bool // a row's name was not met
 }
 
 // So many bytes of small files are passed on with their names: a few of them all
 // are kept for the cities' questions, see bodies.
 const walkBodies = 512 << 10
 
-func (s *session) walkOne(ctx context.Context, t task) error {
+func (s *session) walkOne(ctx context.Context, t task, page *[]journal.Stored) error {
 	switch {
 	case t.read != nil:
 		return s.readAhead(ctx, t)
@@ -65,9 +67,10 @@ func (s *session) walkOne(ctx context.Context, t task) error {
 	if w.since.IsZero() {
 		w.hear(ctx)
 	}
-	if err := w.loadRows(ctx); err != nil {
+	if err := w.begin(ctx, *page); err != nil {
 		return err
 	}
+	defer func() { *page = w.rows.page }()
 	if !w.since.IsZero() {
 		return w.absences(ctx)
 	}
@@ -107,86 +110,30 @@ func (w *walker) hear(ctx context.Context) {
 	}
 }
 
-func (w *walker) loadRows(ctx context.Context) error {
-	if w.fresh {
-		return nil
-	}
-	if w.node == 0 {
-		row, err := w.journal.Resolve(ctx, w.path)
-		if errors.Is(err, journal.ErrNotFound) {
-			w.fresh = true
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		w.node = row.Node.ID
-	}
-	rows, err := w.journal.Children(ctx, w.node)
-	if err != nil {
-		return err
-	}
-	w.rows = make(map[string]*journal.Stored, len(rows))
-	for i := range rows {
-		w.rows[rows[i].Node.Name] = &rows[i]
-		if rows[i].Node.Link != 0 {
-			w.linked.Store(true)
-		}
-	}
-	return nil
-}
-
-// compare lists the directory in pieces. A row whose name was met is taken from
-// rows, so that the absences are left.
+// compare lists the directory, and meets its names and its rows in the order of
+// names. What is wrong with the listing is no reason to miss anything.
 func (w *walker) compare(ctx context.Context, f *os.File) error {
-	for {
-		names, err := f.Readdirnames(walkChunk)
-		for _, name := range names {
-			if err := w.name(ctx, name); err != nil {
-				return err
-			}
-		}
-		if err := w.pass(ctx); err != nil {
+	names, failed := f.Readdirnames(-1)
+	slices.Sort(names)
+	for i, name := range names {
+		if err := w.name(ctx, name); err != nil {
 			return err
 		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return w.finish()
-		case missing(err):
-			w.dirty.hear(w.path, oneName)
-			return nil
-		case err != nil:
-			w.problems.add(w.path, "list", err)
-			return nil
-		}
-	}
-}
-
-// finish leaves the absences for the end of the job: what is missing here may
-// turn up in a directory that has not been walked yet.
-func (w *walker) finish() error {
-	w.problems.clearListing(w.path)
-	for name, row := range w.rows {
-		if !w.rules().ignored(join(w.path, name), row.Node.Kind == journal.Dir) {
-			w.job.absent(task{path: w.path, node: w.node, scope: listing, since: time.Now(), job: w.job})
-			return nil
-		}
-	}
-	return nil
-}
-
-func (w *walker) absences(ctx context.Context) error {
-	for name := range w.rows {
-		if _, err := statAt(w.fd, name); missing(err) {
-			it := w.item(name)
-			it.settled, it.first = true, w.since
-			w.out = append(w.out, it)
-		}
-		if len(w.out) >= walkChunk {
+		if i%walkChunk == walkChunk-1 {
 			if err := w.pass(ctx); err != nil {
 				return err
 			}
 		}
+	}
+	switch {
+	case failed == nil:
+		if err := w.finish(ctx); err != nil {
+			return err
+		}
+	case missing(failed):
+		w.dirty.hear(w.path, oneName)
+	default:
+		w.problems.add(w.path, "list", failed)
 	}
 	return w.pass(ctx)
 }
@@ -198,19 +145,19 @@ func (w *walker) item(name string) item {
 
 // name compares one name.
 func (w *walker) name(ctx context.Context, name string) error {
-	path := join(w.path, name)
-	row := w.rows[name]
+	row, err := w.rowOf(ctx, name)
+	if err != nil {
+		return err
+	}
 	st, err := statAt(w.fd, name)
 	switch {
 	case missing(err):
+		w.miss(row)
 		return nil
 	case err != nil:
-		delete(w.rows, name)
-		w.problems.add(path, "stat", err)
+		w.problems.add(join(w.path, name), "stat", err)
 		return nil
-	}
-	delete(w.rows, name)
-	if w.rules().ignored(path, st.kind == journal.Dir) {
+	case w.ignored(name, st.kind):
 		return nil
 	}
 	switch st.kind {
@@ -220,7 +167,7 @@ func (w *walker) name(ctx context.Context, name string) error {
 		return w.file(ctx, name, row, &st)
 	}
 	if row == nil && st.kind == 0 {
-		w.problems.add(path, "carry", errSpecial)
+		w.problems.add(join(w.path, name), "carry", errSpecial)
 		return nil
 	}
 	if row == nil || !unchanged(row, &st) {
@@ -232,9 +179,9 @@ func (w *walker) name(ctx context.Context, name string) error {
 // dir passes on a directory that differs, and descends into it where its node
 // is certain. If it may have come from elsewhere, the look decides and sends a walk.
 func (w *walker) dir(ctx context.Context, name string, row *journal.Stored, st *stat) error {
-	sub := task{path: join(w.path, name), scope: subtree, job: w.job}
 	it := w.item(name)
 	it.listed = true
+	sub := task{path: it.path, scope: subtree, job: w.job}
 	switch {
 	case st.dev != w.root.id.dev:
 		w.problems.add(sub.path, "enter", errOtherDevice)

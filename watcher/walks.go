@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -42,12 +43,13 @@ func (s *session) runWalks(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for range walkers {
 		g.Go(func() error {
+			var page []journal.Stored // one for all its walks
 			for {
 				t, ok := s.walks.pop()
 				if !ok {
 					return ctx.Err()
 				}
-				if err := s.walkOne(ctx, t); err != nil {
+				if err := s.walkOne(ctx, t, &page); err != nil {
 					return err
 				}
 				s.walks.worked(t)

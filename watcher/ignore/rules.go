@@ -32,6 +32,9 @@ func Join(sources ...*Rules) *Rules {
 	return all
 }
 
+// Empty says that there is no rule at all.
+func (r *Rules) Empty() bool { return r == nil || len(r.matchers) == 0 }
+
 // Match says whether path is ignored, provided that none of its parents is: a
 // walker that goes from the top and does not enter what is ignored asks this.
 // The root itself ("" or ".") is never ignored.
