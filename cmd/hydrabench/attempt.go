@@ -34,7 +34,7 @@ func (a *attempt) judge() tree.Judge { return tree.Judge{Carries: a.who.carries,
 // equal waits until the destination shows states, proves that it is the source
 // byte for byte, and returns when it was.
 func (a *attempt) equal(ctx context.Context, f following, p pair, states []tree.State) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.patience)
+	ctx, cancel := a.patient(ctx, f)
 	defer cancel()
 	at, err := tree.Watch{Root: p.dst, Carries: a.who.carries}.Until(ctx, states)
 	if err == nil {
@@ -62,6 +62,24 @@ const (
 	lastWait  = time.Second
 )
 
+// patient is a context that ends when there is no patience left, or with any of
+// the contestant's processes: nothing more will come then.
+func (a *attempt) patient(ctx context.Context, f following) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, a.patience)
+	for _, p := range f.processes() {
+		if !p.mayEnd {
+			go func() {
+				select {
+				case <-p.ended:
+					cancel()
+				case <-ctx.Done():
+				}
+			}()
+		}
+	}
+	return ctx, cancel
+}
+
 // explain adds what the contestant said to an error.
 func (a *attempt) explain(err error, f following) error {
 	if err == nil {
@@ -73,7 +91,7 @@ func (a *attempt) explain(err error, f following) error {
 // clock stops when dst is equal to src. For hydrasync it also tells when the city had everything on
 // the disk, and what went over the wire beyond the bytes before.
 func (a *attempt) clock(ctx context.Context, f following, p pair, began time.Time, states []tree.State, before int64) (measured, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.patience)
+	ctx, cancel := a.patient(ctx, f)
 	defer cancel()
 	at, err := tree.Watch{Root: p.dst, Carries: a.who.carries}.Until(ctx, states)
 	if err != nil {

@@ -42,14 +42,15 @@ func shell(ctx context.Context, line string, args ...string) error {
 
 // The loop that people write, at its best: watches first, then one copy, then
 // one for each burst of events. Lines that wait already are taken together, or
-// a copy of thousands of files would start rsync thousands of times.
+// a copy of thousands of files would start rsync thousands of times. Without
+// the modify window rsync would not see a second change in the same second.
 const loopScript = `
 coproc events { exec inotifywait -m -r -e modify,attrib,close_write,move,create,delete "$1" 2>&1; }
 while read -r line <&"${events[0]}" && [[ $line != *established* ]]; do :; done
 rsync -a --delete "$1/" "$2/"
 while read -r _ <&"${events[0]}"; do
 	while read -r -t 0.01 _ <&"${events[0]}"; do :; done
-	rsync -a --delete "$1/" "$2/"
+	rsync -a --delete --modify-window=-1 "$1/" "$2/"
 done`
 
 func followLoop(ctx context.Context, p pair) (following, error) {
@@ -59,7 +60,7 @@ func followLoop(ctx context.Context, p pair) (following, error) {
 }
 
 const lsyncdConf = `settings { nodaemon = true, logfile = %q }
-sync { default.rsync, source = %q, target = %q, delay = 1, rsync = { archive = true } }
+sync { default.rsync, source = %q, target = %q, delay = 1, rsync = { archive = true, _extra = { "--modify-window=-1" } } }
 `
 
 func followLsyncd(ctx context.Context, p pair) (following, error) {

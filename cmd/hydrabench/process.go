@@ -16,6 +16,7 @@ type process struct {
 	cmd    *exec.Cmd
 	onLine func(string) // hears each line of its output; may be nil
 	ended  chan struct{}
+	mayEnd bool // by itself, before it is stopped
 
 	mu   sync.Mutex
 	rest []byte   // of a line that has not ended

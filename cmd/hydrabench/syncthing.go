@@ -26,7 +26,7 @@ type syncthingPair struct {
 // syncthingConf takes the own device, the other, the ports of the own one, the
 // other's port, and the folder's path and type. The watcher's delay is the
 // shortest that it takes; nothing but the other instance is asked for anything.
-const syncthingConf = `<configuration version="37">
+const syncthingConf = `<configuration version="35">
 <folder id="bench" path="%[6]s" type="%[7]s" rescanIntervalS="3600" fsWatcherEnabled="true" fsWatcherDelayS="1">
 <device id="%[1]s"></device><device id="%[2]s"></device></folder>
 <device id="%[1]s" compression="never"><address>tcp://127.0.0.1:%[3]d</address></device>

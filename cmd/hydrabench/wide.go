@@ -126,6 +126,9 @@ func (d *rsyncDaemon) open(ctx context.Context, addr string) (err error) {
 
 func (d *rsyncDaemon) back(context.Context) (err error) {
 	d.copier, err = spawn(nil, nil, "rsync", "-a", "--delete", "rsync://"+d.road+"/bench/", d.pair.dst+"/")
+	if err == nil {
+		d.copier.mayEnd = true
+	}
 	return err
 }
 
