@@ -40,7 +40,7 @@ func prepareRepository(ctx context.Context, l *lab, shared string) error {
 	if err := commit(ctx, dir, "far"); err != nil {
 		return err
 	}
-	return shell(ctx, gitEach+`checkout -q near`, dir)
+	return shell(ctx, gitEach+`checkout -q near && `+gitEach+`repack -adq`, dir) // packed, as what is cloned
 }
 
 func commit(ctx context.Context, dir, tag string) error {
