@@ -16,9 +16,9 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is the whole program between arguments and exit code: 0 if every
-// contestant could be measured by us, 1 if hydrasync failed at a row's work or
-// something broke. A mark that is missed is no failure of the program.
+// run is the whole program between arguments and exit code: 0 if hydrasync did
+// the work of every row, 1 if it did not, or something broke. A mark that is
+// missed, or a peer that fails, is a result like any other.
 func run(args []string, out, progress io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()

@@ -16,7 +16,7 @@ const (
 	barStep    = 18
 	headHeight = 22
 	groupGap   = 16
-	topHeight  = 58
+	topHeight  = 74
 	axisHeight = 28
 )
 
@@ -157,7 +157,8 @@ func (c *chart) whole(t *Table) string {
 	groups := c.String()
 	c.Reset()
 	c.text(8, 24, "title", "The same work, side by side: shorter is better")
-	c.text(8, 44, "soft", "Medians of "+plural(t.Rounds, "round")+" on "+t.Machine+"; logarithmic scale. Dashed: the machine alone. Orange: what hydrasync is to reach.")
+	c.text(8, 44, "soft", "Medians of "+plural(t.Rounds, "round")+" on "+t.Machine+".")
+	c.text(8, 60, "soft", "Logarithmic scale. Dashed: the machine by itself. Orange: what hydrasync is to reach.")
 	for s := c.least; s <= c.most*1.01; s *= 10 {
 		x := c.x(s)
 		fmt.Fprintf(c, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%.0f\"/>\n", x, x, topHeight, bottom)
