@@ -64,7 +64,7 @@ func Open(cfg Config) (*Applier, error) {
 	}
 	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), litter: &litter{staging: f.staging}, poke: make(chan struct{}, 1), doubts: doubts{}}
 	a.partials = newPartials(a.litter)
-	a.hauls = newHauls(a.partials)
+	a.hauls = newHauls(a.partials, cfg.chunks())
 	a.trash = newTrash(f.trash, a.litter, cfg.Trash, cfg.TrashMax)
 	if err := errors.Join(a.highest.read(context.Background(), j), a.tidy(context.Background())); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())

@@ -65,7 +65,7 @@ func (r *round) copyOf(t, taker *task) error {
 		return err
 	}
 	r.hauls.leave(t.haul, t.node.Body.Digest)
-	t.haul = r.hauls.start(r.fetch, t.node)
+	t.haul = r.hauls.start(r.fetch, t.node, r.ancestor(t))
 	return nil
 }
 
@@ -73,7 +73,7 @@ func (r *round) copyOf(t, taker *task) error {
 func (r *round) unload(t *task) error {
 	switch taker, err := r.hauls.take(t.haul, t); {
 	case err != nil && t.haul.node != t.node.ID:
-		t.haul = r.hauls.start(r.fetch, t.node) // the other's bytes have moved on, say
+		t.haul = r.hauls.start(r.fetch, t.node, r.ancestor(t)) // the other's bytes have moved on, say
 		return nil
 	case err != nil:
 		return err

@@ -73,21 +73,33 @@ func (w *filler) whole(p []byte) {
 }
 
 func (w *filler) flush() error {
-	err := w.put(w.buf)
+	err := putAt(w.file, w.buf, w.at)
+	if err == nil {
+		w.at += int64(len(w.buf))
+	}
 	w.buf = w.buf[:0]
 	return err
 }
 
-// put writes what is not zero.
-func (w *filler) put(p []byte) error {
+// take says that the file has all of size bytes, and their hash.
+func (w *filler) take(h hash.Hash, size int64) { w.hash, w.at = h, size }
+
+// restart begins anew with an empty file.
+func (w *filler) restart() error {
+	w.hash, w.at = sha256.New(), 0
+	return w.file.Truncate(0)
+}
+
+// putAt writes what is not zero.
+func putAt(f *beneath.File, p []byte, at int64) error {
 	for len(p) > 0 {
 		data, hole := nextHole(p)
 		if data > 0 {
-			if _, err := w.file.WriteAt(p[:data], w.at); err != nil {
+			if _, err := f.WriteAt(p[:data], at); err != nil {
 				return err
 			}
 		}
-		w.at += int64(data + hole)
+		at += int64(data + hole)
 		p = p[data+hole:]
 	}
 	return nil

@@ -32,6 +32,7 @@
 //
 //	DEST/.hydrasync/        0700, on the same file system as DEST
 //	    journal.db          the city's journal, with its lock
+//	    chunks/             what large files consist of; a cache
 //	    staging/            contents on their way; emptied by Open
 //	    parked/             nodes that made way and have no place yet
 //	    trash/TIME-SEQ/…    what was replaced or removed, by its path

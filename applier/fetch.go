@@ -29,7 +29,7 @@ func (r *round) stageContent(ctx context.Context, t *task) error {
 	if r.fetch == nil {
 		return errMovedOn
 	}
-	t.haul = r.hauls.start(r.fetch, t.node)
+	t.haul = r.hauls.start(r.fetch, t.node, r.ancestor(t))
 	return nil
 }
 

@@ -46,6 +46,7 @@ func (r *round) grow(ctx context.Context, t *task) (bool, error) {
 		return false, err
 	}
 	t.grown = true
+	r.hauls.lists.Grew(o.Digest, n.Digest)
 	t.seen.HashState = w.hashState()
 	st, err := f.Stat()
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -31,6 +32,8 @@ var errOnItsWay = &pathError{"its content is on its way"}
 // makes the node as it was to be.
 type hauls struct {
 	partials *partials
+	lists    *chunk.Store // nil: contents are fetched as a whole
+	blocks   chunk.Blocks
 	slots    *semaphore.Weighted
 	wake     chan struct{} // one place: a late node can be completed
 
@@ -59,24 +62,27 @@ type late struct {
 	haul  *haul
 }
 
-func newHauls(p *partials) *hauls {
-	h := &hauls{partials: p, slots: semaphore.NewWeighted(hauling), wake: make(chan struct{}, 1),
+func newHauls(p *partials, lists *chunk.Store) *hauls {
+	h := &hauls{partials: p, lists: lists, slots: semaphore.NewWeighted(hauling), wake: make(chan struct{}, 1),
 		byBytes: make(map[journal.Digest]*haul), late: make(map[journal.NodeID]late)}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
 }
 
-// start begins to fetch a node's content, or joins who fetches the same.
-func (h *hauls) start(f Fetcher, n *journal.Node) *haul {
+// start begins to fetch a node's content, or joins who fetches the same. It takes
+// over old, which may have some of the bytes, or is nil.
+func (h *hauls) start(f Fetcher, n *journal.Node, old *ancestor) *haul {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if l := h.byBytes[n.Body.Digest]; l != nil && !h.uselessLocked(l) {
+		old.close()
 		return l
 	}
 	l, node, ctx := &haul{node: n.ID, done: make(chan struct{})}, *n, h.ctx
 	h.byBytes[node.Body.Digest] = l
 	h.running.Go(func() {
-		l.err = h.fetch(ctx, l, f, &node)
+		l.err = h.fetch(ctx, l, f, &node, old)
+		old.close()
 		close(l.done)
 		h.arrived(l)
 	})
@@ -102,13 +108,17 @@ func (h *hauls) awaitedLocked(l *haul) bool {
 	return false
 }
 
-func (h *hauls) fetch(ctx context.Context, l *haul, f Fetcher, n *journal.Node) error {
+func (h *hauls) fetch(ctx context.Context, l *haul, f Fetcher, n *journal.Node, old *ancestor) error {
 	if err := h.slots.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer h.slots.Release(1)
 	return h.partials.with(n.Body, false, func(name string, w *filler) error {
-		if err := download(ctx, f, n, w); err != nil {
+		done, err := h.patch(ctx, f, n, old, w)
+		if err == nil && !done {
+			err = download(ctx, f, n, w)
+		}
+		if err != nil {
 			return err
 		}
 		if err := w.finish(n.Body); err != nil {
@@ -127,7 +137,11 @@ func download(ctx context.Context, f Fetcher, n *journal.Node, w *filler) error 
 	if f == nil {
 		return errMovedOn
 	}
-	err := f.Fetch(ctx, *n, w.at, n.Body.Size-w.at, w)
+	return fetchError(f.Fetch(ctx, *n, w.at, n.Body.Size-w.at, w))
+}
+
+// fetchError is what a Fetcher's error means for its content.
+func fetchError(err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -40,7 +40,7 @@ func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
 		switch {
 		case inline && int64(len(body)) == n.Body.Size:
 			nodes = append(nodes, n)
-		case !inline && f != nil && n.ID > a.highest.get():
+		case !inline && f != nil && n.ID > a.highest.get() && !a.mayDescend(ctx, s, n):
 			a.prefetch(ctx, n, f)
 		}
 	}
@@ -110,6 +110,6 @@ func (p *preparing) one(n *journal.Node) error {
 // prefetch begins to fetch a content that nothing on this disk has.
 func (a *Applier) prefetch(ctx context.Context, n *journal.Node, f Fetcher) {
 	if rows, err := a.journal.ByDigest(ctx, n.Body.Digest); err == nil && len(rows) == 0 {
-		a.hauls.start(f, n)
+		a.hauls.start(f, n, nil)
 	}
 }

@@ -43,7 +43,11 @@ func (r *reader) worthList(size int64) bool {
 // digest reads what has to be read, and keeps the list of a large file.
 func (r *reader) digest(ctx context.Context, fd int, c *content, job *reading, appended bool) error {
 	if appended || !r.worthList(c.size) {
-		return r.hash(ctx, fd, c, job, appended)
+		err := r.hash(ctx, fd, c, job, appended)
+		if err == nil && c.grown && r.worthList(c.size) {
+			r.lists.Grew(c.base, c.digest)
+		}
+		return err
 	}
 	if job.most > 0 && c.size > job.most {
 		return errLong
@@ -96,8 +100,8 @@ func (l *large) begin(ctx context.Context, job *reading) error {
 	if job.row == nil || job.row.Node.Kind != journal.File {
 		return nil
 	}
-	old, known := l.r.lists.Get(job.row.Node.Body.Digest)
-	if !known || old.List.Size() != job.row.Node.Body.Size {
+	old, known := l.r.lists.GetBegun(job.row.Node.Body.Digest)
+	if !known || old.List.Size() > job.row.Node.Body.Size {
 		return nil
 	}
 	n, same, err := old.List.Common(ctx, io.NewSectionReader(descriptor(l.fd), 0, l.c.size))

@@ -92,6 +92,12 @@ func (f *File) SyncData() error {
 	return change(f.calls, "fdatasync", f.name, func() error { return unix.Fdatasync(f.fd) })
 }
 
+// WriteBehind begins to write a range to the disk and does not wait for it. It promises
+// nothing, see sync_file_range(2); it makes a later Sync short.
+func (f *File) WriteBehind(off, n int64) {
+	_ = unix.SyncFileRange(f.fd, off, n, unix.SYNC_FILE_RANGE_WRITE)
+}
+
 // Clone makes the file share all of src's bytes, where the file system can
 // (btrfs, XFS): EOPNOTSUPP, EXDEV or EINVAL elsewhere.
 func (f *File) Clone(src *File) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 	"github.com/hydrasync/hydrasync/stream"
 )
 
@@ -163,6 +164,11 @@ func (f *follower) Fetch(ctx context.Context, n journal.Node, off, length int64,
 		return &moved{err}
 	}
 	return err
+}
+
+// Chunks gets a large content's list, so that what the disk has of it is not fetched.
+func (f *follower) Chunks(ctx context.Context, n journal.Node) (chunk.List, error) {
+	return f.client.Chunks(ctx, n)
 }
 
 // counter counts what is written.

@@ -170,7 +170,7 @@ func (c *city) close() error { return c.disk.Close() }
 
 // tree is what a relay serves: the same journal, from this disk.
 func (c *city) tree() stream.Tree {
-	return stream.Tree{Name: c.conf.ServeAs, Journal: c.disk.Journal(), Source: opener[applier.Body](c.disk.Open), Ready: c.sight.whole}
+	return stream.Tree{Name: c.conf.ServeAs, Journal: c.disk.Journal(), Source: opener[applier.Body](c.disk.Open), Lists: c.disk, Ready: c.sight.whole}
 }
 
 func (c *city) admin() *admin {

@@ -200,10 +200,13 @@ func TestAPlanPutsTheContentTogether(t *testing.T) {
 			if s.To != int64(len(got)) || s.Length <= 0 {
 				t.Fatalf("span %+v after %d bytes", s, len(got))
 			}
-			if s.Fetch {
+			switch s.Way {
+			case chunk.Fetch:
 				got = append(got, b[s.To:s.To+s.Length]...)
-			} else {
+			case chunk.Copy:
 				got = append(got, old[s.From:s.From+s.Length]...)
+			case chunk.Zero:
+				got = append(got, make([]byte, s.Length)...)
 			}
 		}
 		if !bytes.Equal(got, b) {

@@ -1,11 +1,27 @@
 package chunk
 
+import (
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+)
+
 // Span is a range of a wanted content: bytes [To, To+Length) of it are bytes
-// [From, From+Length) of the content that is there, or have to be fetched.
+// [From, From+Length) of the content that is there, or zeros, or have to be fetched.
 type Span struct {
 	To, From, Length int64
-	Fetch            bool
+	Way              Way
 }
+
+// Way is how a span is to be had.
+type Way uint8
+
+// The ways.
+const (
+	Copy Way = iota
+	Zero
+	Fetch
+)
 
 // Plan says where the bytes of want come from, in order and in ranges as long as
 // possible. Neither list has to be true.
@@ -21,11 +37,14 @@ func Plan(have, want List) []Span {
 	follows := followers(have, index)
 	var spans []Span
 	var to int64
+	zero := want.zero()
 	for _, c := range want.Chunks {
-		s := Span{To: to, Length: int64(c.Length), Fetch: true}
+		s := Span{To: to, Length: int64(c.Length), Way: Fetch}
 		to += s.Length
 		if from, known := index[c]; known && have.Grain == want.Grain {
-			s.From, s.Fetch = from, false
+			s.From, s.Way = from, Copy
+		} else if c == zero {
+			s.Way = Zero
 		}
 		spans = follows.join(spans, s, c)
 	}
@@ -57,18 +76,33 @@ func (f follower) join(spans []Span, s Span, c Chunk) []Span {
 	last := &spans[len(spans)-1]
 	end := last.From + last.Length
 	switch {
-	case last.Fetch && s.Fetch:
-	case last.Fetch || s.Fetch || end != s.From && f[end] != c:
+	case last.Way != s.Way, s.Way == Copy && end != s.From && f[end] != c:
 		return append(spans, s)
 	}
 	last.Length += s.Length
 	return spans
 }
 
+// zero is the chunk that a long run of zeros consists of: no byte of it ends one, so it
+// is as long as can be. The zero Chunk if the list has none of that length.
+func (l List) zero() Chunk {
+	longest := uint32(l.Grain.max())
+	if !slices.ContainsFunc(l.Chunks, func(c Chunk) bool { return c.Length == longest }) {
+		return Chunk{}
+	}
+	var sum xxhash.Digest
+	sum.Reset()
+	var zeros [16 << 10]byte
+	for left := int(longest); left > 0; left -= len(zeros) {
+		_, _ = sum.Write(zeros[:min(left, len(zeros))])
+	}
+	return Chunk{sum.Sum64(), longest}
+}
+
 // Missing is how many bytes of a plan have to be fetched.
 func Missing(spans []Span) (bytes int64) {
 	for _, s := range spans {
-		if s.Fetch {
+		if s.Way == Fetch {
 			bytes += s.Length
 		}
 	}

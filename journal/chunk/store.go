@@ -26,9 +26,10 @@ type Store struct {
 	most int64         // bytes of all files
 	turn chan struct{} // of who makes a list
 
-	mu   sync.Mutex
-	kept map[Key]kept // nil until first needed
-	sum  int64
+	mu    sync.Mutex
+	kept  map[Key]kept // nil until first needed
+	sum   int64
+	lines map[Key]Key // of a content that grew to the first of its line; see Grew
 }
 
 type kept struct {

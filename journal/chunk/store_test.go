@@ -165,3 +165,29 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+func TestARecordServesWhatGrewFromItsContent(t *testing.T) {
+	s := chunk.NewStore(filepath.Join(t.TempDir(), "chunks"))
+	s.Grew(keyOf(1), keyOf(2)) // nothing is known of 1
+	if _, ok := s.GetBegun(keyOf(2)); ok {
+		t.Error("a record from nowhere")
+	}
+	want := recordOf(t, 1)
+	if err := s.Put(keyOf(1), want); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < 5000; i++ {
+		s.Grew(keyOf(i), keyOf(i+1))
+	}
+	for _, k := range []int{1, 5000} {
+		if got, ok := s.GetBegun(keyOf(k)); !ok || !equalRecords(got, want) {
+			t.Errorf("content %d: %v", k, ok)
+		}
+	}
+	if _, ok := s.Get(keyOf(5000)); ok {
+		t.Error("the record is said to be of all of the content")
+	}
+	if _, ok := s.GetBegun(keyOf(4000)); ok {
+		t.Error("a content that grew on is still remembered")
+	}
+}
