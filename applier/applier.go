@@ -23,6 +23,7 @@ type Applier struct {
 	litter   *litter
 	partials *partials
 	hauls    *hauls
+	line     *line
 	highest  highest
 	verified atomic.Pointer[Report]
 	poke     chan struct{} // wakes Run
@@ -62,7 +63,7 @@ func Open(cfg Config) (*Applier, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), litter: &litter{staging: f.staging}, poke: make(chan struct{}, 1), doubts: doubts{}}
+	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), line: newLine(), litter: &litter{staging: f.staging}, poke: make(chan struct{}, 1), doubts: doubts{}}
 	a.partials = newPartials(a.litter)
 	a.hauls = newHauls(a.partials, cfg.chunks())
 	a.trash = newTrash(f.trash, a.litter, cfg.Trash, cfg.TrashMax)
@@ -179,6 +180,7 @@ func (a *Applier) Settle() {
 // nothing was changed; a [*StateError] or [*RootError] that the set is to be
 // applied again later. Applying a set again changes nothing.
 func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
+	a.line.leave(&s)
 	defer a.Drop(&s) // what it did not use
 	a.mu.Lock()
 	defer a.mu.Unlock()

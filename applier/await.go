@@ -28,24 +28,32 @@ func (r *round) await(tasks []*task, deadline time.Time) error {
 	return nil
 }
 
-// waitFor says whether a task's content has come in time. A node that takes over
-// another's file has all the time: the other would not outlast a comparison.
+// waitFor says whether a task's content has come in time; there is none while
+// another set waits for its turn. A node that takes over another's file has all
+// the time: the other would not outlast a comparison.
 func (r *round) waitFor(t *task, over <-chan struct{}) (bool, error) {
-	if t.was != 0 || !r.hauls.mayLeave(len(r.behind)) {
+	mayLeave := t.was == 0 && r.hauls.mayLeave(len(r.behind))
+	if !mayLeave {
 		over = nil
 	}
-	select {
-	case <-t.haul.done:
-		return true, nil
-	default:
-	}
-	select {
-	case <-t.haul.done:
-		return true, nil
-	case <-over:
-		return false, nil
-	case <-r.ctx.Done():
-		return false, r.ctx.Err()
+	for {
+		select {
+		case <-t.haul.done:
+			return true, nil
+		default:
+		}
+		if mayLeave && r.line.waits() {
+			return false, nil
+		}
+		select {
+		case <-t.haul.done:
+			return true, nil
+		case <-over:
+			return false, nil
+		case <-r.line.grew:
+		case <-r.ctx.Done():
+			return false, r.ctx.Err()
+		}
 	}
 }
 

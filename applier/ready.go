@@ -45,10 +45,12 @@ func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
 		}
 	}
 	p.all(ctx, nodes)
+	a.line.join(s)
 }
 
 // Drop gives back what Prepare made for a set that is not going to be applied.
 func (a *Applier) Drop(s *Set) {
+	a.line.leave(s)
 	a.life.RLock()
 	defer a.life.RUnlock()
 	for id, r := range s.ready {

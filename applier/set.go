@@ -16,7 +16,8 @@ type Set struct {
 	Full     bool                      // part of a full comparison
 	FullDone bool                      // its last part: whatever was not named is gone
 
-	ready map[journal.NodeID]*ready // made by Prepare
+	ready  map[journal.NodeID]*ready // made by Prepare
+	inLine bool                      // it was prepared, and waits for its turn
 }
 
 // Fetcher gets a range of a node's content from the capitol. An error with a

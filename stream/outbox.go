@@ -49,22 +49,19 @@ func (o *outbox) deliver(ctx context.Context, message []byte, written chan struc
 }
 
 // run writes until ctx ends or the connection breaks. Content waits while
-// there is anything urgent.
+// there is anything urgent, but not behind one long batch after another: the city
+// may need it to go on.
 func (o *outbox) run(ctx context.Context, c *conn, p *pace) error {
-	for {
-		var m parcel
-		select {
-		case m.message = <-o.urgent:
-		default:
-			select {
-			case m.message = <-o.urgent:
-			case m = <-o.bulk:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+	for last := 0; ; {
+		m, err := o.next(ctx, last >= longBatch)
+		if err != nil {
+			return err
+		}
+		if last = len(m.message); m.written != nil {
+			last = 0
 		}
 		began := time.Now()
-		err := c.write(m.message)
+		err = c.write(m.message)
 		p.note(len(m.message), began, time.Now())
 		if m.written != nil {
 			m.written <- struct{}{}
@@ -73,4 +70,31 @@ func (o *outbox) run(ctx context.Context, c *conn, p *pace) error {
 			return fmt.Errorf("%w: %w", errSocket, err)
 		}
 	}
+}
+
+// longBatch is from where on a batch gives way to content once.
+const longBatch = 64 << 10
+
+// next is what is to be written now: something urgent if there is, unless it is
+// content's turn.
+func (o *outbox) next(ctx context.Context, bulk bool) (m parcel, err error) {
+	if bulk {
+		select {
+		case m = <-o.bulk:
+			return m, nil
+		default:
+		}
+	}
+	select {
+	case m.message = <-o.urgent:
+		return m, nil
+	default:
+	}
+	select {
+	case m.message = <-o.urgent:
+	case m = <-o.bulk:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return m, err
 }
