@@ -28,6 +28,16 @@
 //     before children.
 //   - A second process that opens the file gets an [InUseError] naming the first.
 //
+// # What it costs
+//
+// A call into SQLite, and what database/sql does for each column, costs more
+// than a row. So SQLite packs many rows into one value before it hands them out
+// (packs.go), all that is not searched for is one blob (stored.go), new rows go in
+// by the dozen (write.go), and the directories above what is read or written come
+// with one query. No query goes through a table (plan_test.go): what a reader costs
+// follows what it reads. When nothing is written for a while, the writer tidies up
+// in short steps and gives the memory of the page caches back (tidy.go).
+//
 // On a city the same package keeps the city's own journal, with the capitol's
 // epoch and sequence numbers: there Record takes the place of Append.
 package journal

@@ -159,7 +159,7 @@ func (c *Cursor) tellGone(r *reading, e Entry) {
 // list tells what is in directories that came into scope with all they hold.
 func (c *Cursor) list(ctx context.Context, r *reading, limit int) error {
 	limit = min(limit, packRows)
-	found, err := childrenIn(ctx, r.q, c.subtree[len(c.subtree)-1], c.after, limit)
+	found, err := childrenIn(ctx, r.q, nil, c.subtree[len(c.subtree)-1], c.after, limit)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type Journal struct {
 	readers *sql.DB
 	writer  *writer // nil when read-only
 	nextID  atomic.Int64
+	reads   atomic.Int64 // that may have left something in memory
 
 	mu      sync.Mutex
 	head    head

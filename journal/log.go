@@ -75,6 +75,8 @@ func (d *decoder) entryLine(e *Entry) {
 // packedEntry is an entry as it was written, as one value; see packedRow.
 const packedEntry = `concat(seq, ' ', node, ' ', stamp, line)`
 
+const entriesAfter = "SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+
 // Entries reads the log for people: up to limit entries after since, each as it
 // was written. Beneath the floor the error is a [*CompactedError].
 func (j *Journal) Entries(ctx context.Context, since Seq, limit int) (found []Entry, err error) {
@@ -107,9 +109,11 @@ func entriesIn(ctx context.Context, q querier, found []Entry, since Seq, limit i
 			found = append(found, e)
 		}
 		return d.end("entries")
-	}, packed(packedEntry, "SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"), int64(since), limit)
+	}, packed(packedEntry, entriesAfter), int64(since), limit)
 	return found, err
 }
+
+const selectStamp = "SELECT CAST(concat(seq, ' ', stamp) AS BLOB) FROM entries WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
 
 // stampAt is the stamp of the last entry up to seq; ok is false if there is none.
 func stampAt(ctx context.Context, q querier, seq Seq) (e Entry, ok bool, err error) {
@@ -118,6 +122,6 @@ func stampAt(ctx context.Context, q querier, seq Seq) (e Entry, ok bool, err err
 		e.Seq, ok = Seq(d.number()), true
 		d.stamp(&e)
 		return d.end("stamp")
-	}, "SELECT CAST(concat(seq, ' ', stamp) AS BLOB) FROM entries WHERE seq <= ? ORDER BY seq DESC LIMIT 1", int64(seq))
+	}, selectStamp, int64(seq))
 	return e, ok, err
 }

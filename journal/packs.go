@@ -50,8 +50,9 @@ func pack(ctx context.Context, q querier, read func([]byte) error, query string,
 }
 
 // selectStored reads the rows of "SELECT … WHERE where" as one pack, so where
-// has a limit. It also says how many bytes they were.
-func selectStored(ctx context.Context, q querier, where string, args ...any) (found []Stored, size int, err error) {
+// has a limit, into the memory of found. It also says how many bytes they were.
+func selectStored(ctx context.Context, q querier, found []Stored, where string, args ...any) (_ []Stored, size int, err error) {
+	found = found[:0]
 	err = pack(ctx, q, func(raw []byte) error {
 		size = len(raw)
 		d := decoder{b: raw}

@@ -8,8 +8,15 @@ import (
 	"strings"
 )
 
-// The live node of one name.
-const atName = "parent = ? AND name = ? AND gone = 0"
+// What is looked for among the nodes; each has an index, see [schema].
+const (
+	atName        = "parent = ? AND name = ? AND gone = 0"
+	childrenOf    = "parent = ? AND gone = 0 ORDER BY name"
+	childrenAfter = "parent = ? AND name > ? AND gone = 0 ORDER BY name"
+	byKey         = "key = ? AND key != 0 AND gone = 0"
+	byLink        = "link = ? AND link != 0 AND gone = 0"
+	nodesAfter    = "id > ? AND gone = 0 ORDER BY id LIMIT ?"
+)
 
 // Node reads one row with its hash state, a tombstone too (Gone says so).
 func (j *Journal) Node(ctx context.Context, id NodeID) (Stored, error) {
@@ -51,14 +58,15 @@ func lookupIn(ctx context.Context, q querier, parent NodeID, name string) (Store
 // Children lists the live nodes of a directory by name, ascending as bytes,
 // without their hash states.
 func (j *Journal) Children(ctx context.Context, parent NodeID) ([]Stored, error) {
-	found, err := childrenIn(ctx, j.readers, parent, "", packRows)
+	found, err := childrenIn(ctx, j.readers, nil, parent, "", packRows)
 	if err != nil || len(found) < packRows {
 		return found, err
 	}
 	err = j.snapshot(ctx, func(tx *sql.Tx, _ head) error { // several reads have to see one state
 		found = found[:0]
+		var part []Stored
 		for after, more := "", true; more; {
-			part, err := childrenIn(ctx, tx, parent, after, packRows)
+			part, err = childrenIn(ctx, tx, part, parent, after, packRows)
 			if err != nil {
 				return err
 			}
@@ -72,12 +80,12 @@ func (j *Journal) Children(ctx context.Context, parent NodeID) ([]Stored, error)
 	return found, err
 }
 
-func childrenIn(ctx context.Context, q querier, parent NodeID, after string, limit int) ([]Stored, error) {
-	where, args := "parent = ? AND gone = 0 ORDER BY name LIMIT ?", []any{int64(parent), limit}
+func childrenIn(ctx context.Context, q querier, found []Stored, parent NodeID, after string, limit int) ([]Stored, error) {
+	where, args := childrenOf, []any{int64(parent), limit}
 	if after != "" {
-		where, args = "parent = ? AND name > ? AND gone = 0 ORDER BY name LIMIT ?", []any{int64(parent), []byte(after), limit}
+		where, args = childrenAfter, []any{int64(parent), []byte(after), limit}
 	}
-	found, _, err := selectStored(ctx, q, where, args...)
+	found, _, err := selectStored(ctx, q, found, where+" LIMIT ?", args...)
 	return found, err
 }
 
@@ -87,12 +95,12 @@ func (j *Journal) ByInode(ctx context.Context, ino uint64) ([]Stored, error) {
 	if j.started.role != Capitol {
 		return nil, fmt.Errorf("%w: only a capitol knows nodes by inode", ErrRole)
 	}
-	return j.reachable(ctx, "key = ? AND key != 0 AND gone = 0 LIMIT -1", int64(ino))
+	return j.reachable(ctx, byKey+" LIMIT -1", int64(ino))
 }
 
 // ByLink lists the live nodes of a hard-link group.
 func (j *Journal) ByLink(ctx context.Context, link NodeID) ([]Stored, error) {
-	return j.reachable(ctx, "link = ? AND link != 0 AND gone = 0 LIMIT -1", int64(link))
+	return j.reachable(ctx, byLink+" LIMIT -1", int64(link))
 }
 
 // ByDigest lists some live files with those bytes. Only a city's journal can tell.
@@ -100,7 +108,7 @@ func (j *Journal) ByDigest(ctx context.Context, d Digest) ([]Stored, error) {
 	if j.started.role != City {
 		return nil, fmt.Errorf("%w: only a city knows nodes by digest", ErrRole)
 	}
-	found, err := j.reachable(ctx, "key = ? AND key != 0 AND gone = 0 LIMIT 16", digestKey(d))
+	found, err := j.reachable(ctx, byKey+" LIMIT 16", digestKey(d))
 	same := found[:0]
 	for _, s := range found {
 		if s.Node.Body.Digest == d {
@@ -127,12 +135,12 @@ func (j *Journal) ScanFrom(ctx context.Context, after NodeID, limit int) (found 
 }
 
 func scanIn(ctx context.Context, q querier, after NodeID, limit int) ([]Stored, int, error) {
-	return selectStored(ctx, q, "id > ? AND gone = 0 ORDER BY id LIMIT ?", int64(after), limit)
+	return selectStored(ctx, q, nil, nodesAfter, int64(after), limit)
 }
 
 // reachable is selectStored without what lies beneath a removed directory.
 func (j *Journal) reachable(ctx context.Context, where string, args ...any) ([]Stored, error) {
-	found, _, err := selectStored(ctx, j.readers, where, args...)
+	found, _, err := selectStored(ctx, j.readers, nil, where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -208,6 +216,7 @@ func resolveIn(ctx context.Context, q querier, path string) (Stored, error) {
 
 // snapshot runs read on one state of the file: head and rows belong together.
 func (j *Journal) snapshot(ctx context.Context, read func(*sql.Tx, head) error) error {
+	j.reads.Add(1)
 	tx, err := j.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return wrap("begin read", err)

@@ -151,8 +151,10 @@ func (d *decoder) newest(e *Entry) {
 	e.Change.Node, e.Seq, e.BodySeq, e.PlaceSeq = s.Node, s.Seq, s.BodySeq, s.PlaceSeq
 }
 
+const selectNext = "SELECT coalesce(min(seq), 0) FROM entries WHERE seq > ?"
+
 // nextEntry is the first entry after seq; 0 if there is none.
 func (r *reading) nextEntry(ctx context.Context, seq Seq) (next Seq, err error) {
-	err = r.q.QueryRowContext(ctx, "SELECT coalesce(min(seq), 0) FROM entries WHERE seq > ?", int64(seq)).Scan(&next)
+	err = r.q.QueryRowContext(ctx, selectNext, int64(seq)).Scan(&next)
 	return next, wrap("read entries", err)
 }

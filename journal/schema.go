@@ -96,7 +96,6 @@ func openReader(path string) (*sql.DB, error) {
 	}
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(2)
-	db.SetConnMaxIdleTime(30 * time.Second)
 	return db, nil
 }
 

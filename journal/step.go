@@ -101,7 +101,7 @@ func (t *tx) loadSteps(steps []step) error {
 func (t *tx) loadAll(ids []NodeID) (map[NodeID]*Stored, error) {
 	rows := make(map[NodeID]*Stored, len(ids))
 	for part := range slices.Chunk(ids, packRows) {
-		found, _, err := selectStored(t.ctx, t.conn, amongIDs, listIDs(part))
+		found, _, err := selectStored(t.ctx, t.conn, nil, amongIDs, listIDs(part))
 		if err != nil {
 			return nil, err
 		}

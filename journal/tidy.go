@@ -2,7 +2,8 @@ package journal
 
 import (
 	"context"
-	"fmt"
+	"database/sql"
+	"time"
 )
 
 // How much one step of tidying does before it looks for writes again.
@@ -21,14 +22,43 @@ func (w *writer) tidy() (more bool) {
 		more, err = t.compactStep()
 		return err
 	}})
-	if err != nil {
-		return false
+	return more && err == nil
+}
+
+// rest gives back what the next write does not need at once: free pages of the
+// file, the WAL's content, and the memory of the page caches. The next write
+// reads a few pages again, which is little beside its flush.
+func (w *writer) rest() {
+	t := &w.tx
+	for _, pragma := range []string{"incremental_vacuum(1000)", "wal_checkpoint(PASSIVE)", "shrink_memory"} {
+		_ = t.exec(pragma, "PRAGMA "+pragma) // nothing depends on it, and the next write meets what is wrong
 	}
-	if !more {
-		w.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
-		w.conn.ExecContext(context.Background(), "PRAGMA incremental_vacuum(1000)")
+	if len(t.dirs) > idleDirs {
+		t.forget()
 	}
-	return more
+	t.buf, t.args, t.fresh.args, t.entries.args = nil, nil, nil, nil
+	w.letGo()
+}
+
+// letGo empties the page caches of the reading connections that nobody uses
+// now. They stay open: opening one costs more than reading its pages again.
+func (w *writer) letGo() {
+	w.seen = w.reads()
+	defer trimMalloc()
+	ctx, cancel := context.WithTimeout(w.tx.ctx, time.Second)
+	defer cancel()
+	var idle []*sql.Conn
+	for range w.readers.Stats().Idle {
+		conn, err := w.readers.Conn(ctx)
+		if err != nil {
+			break
+		}
+		idle = append(idle, conn) // kept until all are had, or it would be the same again
+	}
+	for _, conn := range idle {
+		_, _ = conn.ExecContext(ctx, "PRAGMA shrink_memory")
+		_ = conn.Close()
+	}
 }
 
 // purgeStep takes some rows beneath one removed directory out of the living. They
@@ -45,7 +75,7 @@ func (t *tx) purgeStep() (more bool, err error) {
 
 // purgeSome takes some rows from one directory; it leaves the queue with the last.
 func (t *tx) purgeSome(dir NodeID) error {
-	rows, _, err := selectStored(t.ctx, t.conn, "parent = ? AND gone = 0 LIMIT ?", int64(dir), purgeRows)
+	rows, _, err := selectStored(t.ctx, t.conn, nil, "parent = ? AND gone = 0 LIMIT ?", int64(dir), purgeRows)
 	if err != nil {
 		return err
 	}
@@ -117,14 +147,22 @@ func (t *tx) queuePurge(dirs []NodeID) error {
 	return t.exec("queue purge", "INSERT OR IGNORE INTO purge SELECT value FROM json_each(?)", listIDs(dirs))
 }
 
+// The first entry, and the last of the first that is too old.
+const selectOldest = `SELECT coalesce((SELECT min(seq) FROM entries), 0),
+	coalesce((SELECT max(seq) FROM (SELECT seq, stamp FROM entries WHERE seq > 0 ORDER BY seq LIMIT ?) WHERE stamp < ?), 0)`
+
+const (
+	deleteEntries = "DELETE FROM entries WHERE seq <= ?"
+	deleteTombs   = "DELETE FROM nodes WHERE gone = 1 AND seq <= ?"
+)
+
 // compactStep drops the oldest entries beyond the retention, and the
 // tombstones that only they carried. The newest entry always stays: it holds
 // the digest that a position is checked against.
 func (t *tx) compactStep() (more bool, err error) {
 	var first, byAge int64
 	oldest := appendStampTime(nil, t.now.Add(-t.keepAge))
-	row := t.conn.QueryRowContext(t.ctx, `SELECT coalesce((SELECT seq FROM entries ORDER BY seq LIMIT 1), 0),
-		coalesce((SELECT seq FROM (SELECT seq, stamp FROM entries ORDER BY seq LIMIT ?) WHERE stamp < ? ORDER BY seq DESC LIMIT 1), 0)`, compactRows, oldest)
+	row := t.conn.QueryRowContext(t.ctx, selectOldest, compactRows, oldest)
 	if err := row.Scan(&first, &byAge); err != nil || first == 0 {
 		return false, wrap("compact", err)
 	}
@@ -134,6 +172,8 @@ func (t *tx) compactStep() (more bool, err error) {
 		return false, nil
 	}
 	t.head.floor = max(t.head.floor, Seq(floor))
-	return true, t.exec("compact", fmt.Sprintf(
-		"DELETE FROM entries WHERE seq <= %d; DELETE FROM nodes WHERE gone = 1 AND seq <= %d", floor, floor))
+	if err := t.exec("compact", deleteEntries, floor); err != nil {
+		return false, err
+	}
+	return true, t.exec("compact", deleteTombs, floor)
 }

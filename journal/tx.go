@@ -36,6 +36,8 @@ type statements struct {
 	put, edit, editKeys, hide, sum, putHash, dropHash, drop, reparent *sql.Stmt
 }
 
+const reparent = "UPDATE nodes SET parent = ? WHERE parent = ? AND gone = 0"
+
 func (t *tx) prepare(ctx context.Context, conn *sql.Conn, h head) error {
 	t.ctx, t.conn, t.head, t.saved, t.newest = ctx, conn, h, h, h.nextID
 	for _, s := range []struct {
@@ -51,7 +53,7 @@ func (t *tx) prepare(ctx context.Context, conn *sql.Conn, h head) error {
 		{&t.stmts.putHash, `INSERT OR REPLACE INTO hashes VALUES (?,?,?)`},
 		{&t.stmts.dropHash, `DELETE FROM hashes WHERE node = ?`},
 		{&t.stmts.drop, `DELETE FROM nodes WHERE id = ?`},
-		{&t.stmts.reparent, `UPDATE nodes SET parent = ? WHERE parent = ? AND gone = 0`},
+		{&t.stmts.reparent, reparent},
 	} {
 		stmt, err := conn.PrepareContext(ctx, s.text)
 		if err != nil {

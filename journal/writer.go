@@ -22,6 +22,10 @@ const maxGroup = 64
 // removed directories, the WAL. Each step is short, so a write waits little.
 const idlePause = 2 * time.Second
 
+// So often it sees, when nothing is written, whether there were reads that left
+// something in memory.
+const restPause = 15 * time.Second
+
 // writer is the one goroutine that writes. It commits in groups: what arrives
 // during one flush shares the next.
 //
@@ -35,6 +39,10 @@ type writer struct {
 	done     chan struct{}
 	tx       tx
 	publish  func(head)
+	readers  *sql.DB // the journal's, to let go of their memory
+	reads    func() int64
+	seen     int64 // reads when their memory was let go
+	rested   bool  // since the last write
 }
 
 func openWriterLoop(cfg Config) (w *writer, h head, err error) {
@@ -88,7 +96,7 @@ func quickCheck(ctx context.Context, conn *sql.Conn) error {
 }
 
 func (w *writer) start(j *Journal) {
-	w.publish = j.publish
+	w.publish, w.readers, w.reads = j.publish, j.readers, j.reads.Load
 	w.tx.nextID = func() NodeID { return NodeID(j.nextID.Load()) }
 	go w.loop()
 }
@@ -102,14 +110,27 @@ func (w *writer) loop() {
 		case r := <-w.requests:
 			w.commit(w.gather(r))
 			idle.Reset(idlePause)
+			w.rested = false
 		case <-idle.C:
-			if w.tidy() {
-				idle.Reset(time.Millisecond)
-			}
+			idle.Reset(w.idle())
 		case <-w.quit:
 			return
 		}
 	}
+}
+
+// idle does a step of what can wait and says when the next is due.
+func (w *writer) idle() time.Duration {
+	switch {
+	case !w.rested && w.tidy():
+		return time.Millisecond
+	case !w.rested:
+		w.rest()
+		w.rested = true
+	case w.seen != w.reads():
+		w.letGo()
+	}
+	return restPause
 }
 
 func (w *writer) gather(first request) []request {
