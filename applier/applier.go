@@ -20,24 +20,23 @@ type Applier struct {
 	journal  *journal.Journal
 	trash    *trash
 	troubles *troubles
-	litter   *litter
-	partials *partials
-	hauls    *hauls
-	line     *line
+	*stock
 	highest  highest
 	verified atomic.Pointer[Report]
 	poke     chan struct{} // wakes Run
-
-	life  sync.RWMutex // held for writing to end; see Prepare
-	ended bool         // guarded by life
 
 	mu       sync.Mutex // held while the tree is changed
 	act      act
 	doubts   doubts
 	forecast Forecast
 	closed   bool
-	promised journal.Position // the newest position that a set brought, while something is late
-	reached  journal.Position // see Confirmed
+	pledge   pledge
+}
+
+// pledge is what the capitol may be told of the position.
+type pledge struct {
+	given journal.Position // the newest that a set brought, while something is late
+	kept  journal.Position // see [Applier.Confirmed]
 }
 
 // Open opens a destination and its journal, and puts in order what a crash left.
@@ -63,14 +62,13 @@ func Open(cfg Config) (*Applier, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
-	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(), line: newLine(), litter: &litter{staging: f.staging}, poke: make(chan struct{}, 1), doubts: doubts{}}
-	a.partials = newPartials(a.litter)
-	a.hauls = newHauls(a.partials, cfg.chunks())
+	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(),
+		stock: newStock(f.staging, cfg.chunks()), poke: make(chan struct{}, 1), doubts: doubts{}}
 	a.trash = newTrash(f.trash, a.litter, cfg.Trash, cfg.TrashMax)
 	if err := errors.Join(a.highest.read(context.Background(), j), a.tidy(context.Background())); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())
 	}
-	a.reached = j.Position()
+	a.pledge.kept = j.Position()
 	return a, nil
 }
 
@@ -91,10 +89,7 @@ func (a *Applier) Close() error {
 		return nil
 	}
 	a.closed = true
-	a.life.Lock()
-	a.ended = true
-	a.life.Unlock()
-	a.hauls.close()
+	a.stock.end()
 	endIntent(a.folders.intent)
 	return errors.Join(a.journal.Close(), a.folders.close())
 }
@@ -119,11 +114,11 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 	defer a.mu.Unlock()
 	a.act = act{}
 	a.hauls.reset()
-	a.promised, a.reached = journal.Position{}, journal.Position{}
+	a.pledge = pledge{}
 	var err error
 	switch how {
 	case Resume:
-		a.reached = a.journal.Position()
+		a.pledge.kept = a.journal.Position()
 	case Compare:
 		err = a.journal.Forget(ctx)
 	case Renumber:
@@ -140,7 +135,7 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 func (a *Applier) Confirmed() journal.Position {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.reached
+	return a.pledge.kept
 }
 
 // Late tells when a content has come that its set did not wait for: then Complete

@@ -22,13 +22,10 @@ type ready struct {
 // beside the Apply of an earlier set. What fails here, Apply meets again.
 // After it, Apply or Drop must be called with the same set.
 func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
-	if a.cfg.DryRun || !a.life.TryRLock() {
+	if a.cfg.DryRun || !a.stock.enter() {
 		return // closing
 	}
-	defer a.life.RUnlock()
-	if a.ended {
-		return
-	}
+	defer a.stock.life.RUnlock()
 	p := preparing{applier: a, set: s}
 	var nodes []*journal.Node
 	for i := range s.Entries {
@@ -51,10 +48,12 @@ func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
 // Drop gives back what Prepare made for a set that is not going to be applied.
 func (a *Applier) Drop(s *Set) {
 	a.line.leave(s)
-	a.life.RLock()
-	defer a.life.RUnlock()
+	open := a.stock.enter()
+	if open {
+		defer a.stock.life.RUnlock()
+	}
 	for id, r := range s.ready {
-		if !r.used && !a.ended {
+		if !r.used && open {
 			a.litter.drop(r.name)
 		}
 		delete(s.ready, id)

@@ -27,7 +27,7 @@ func (r *round) record() error {
 		}
 	}
 	if all {
-		r.reached, r.promised = r.journal.Position(), journal.Position{}
+		r.pledge = pledge{kept: r.journal.Position()}
 	}
 	r.recorded = true
 	r.settled()
@@ -39,17 +39,17 @@ func (r *round) record() error {
 
 // position is what may be recorded with the set: its own, or, when it completes
 // what others left behind, the newest of theirs. None while something is late; all
-// says that nothing is, and that what was promised is true once the set is recorded.
+// says that nothing is, and that what was pledged is true once the set is recorded.
 func (r *round) position() (pos journal.Position, all bool) {
 	late := r.hauls.settle(r.set.Entries, r.behind)
 	if !r.set.Position.IsZero() && (!r.set.Full || r.set.FullDone) {
-		r.promised = r.set.Position
+		r.pledge.given = r.set.Position
 	}
-	if late > 0 || r.promised.IsZero() {
+	if late > 0 || r.pledge.given.IsZero() {
 		return pos, false
 	}
-	if r.promised != r.journal.Position() {
-		pos = r.promised
+	if r.pledge.given != r.journal.Position() {
+		pos = r.pledge.given
 	}
 	return pos, true
 }
