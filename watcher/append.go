@@ -71,7 +71,7 @@ func (l *look) failed(s *sight, err error) {
 	if s.node == nil {
 		return
 	}
-	if path, err := l.journal.Path(l.ctx, s.id); err == nil && path != s.path {
+	if path, err := l.journal.Path(l.asks, s.id); err == nil && path != s.path {
 		l.stir = append(l.stir, path)
 	}
 }
@@ -236,6 +236,9 @@ func (l *look) appended() {
 		}
 	}
 	for _, s := range l.sights {
+		if s.read != nil && s.read.grown && !s.read.idle {
+			l.noteGrown(s.path, l.now)
+		}
 		if s.node == nil && s.id > journal.Root && s.st.kind == journal.Dir && s.there {
 			l.born[s.id] = struct{}{}
 		}

@@ -20,7 +20,7 @@ type Config struct {
 	AcceptEmpty bool          // an empty root is meant, although the journal knows paths
 	Debounce    time.Duration // the quiet window; zero: [DefaultDebounce]
 	MaxWait     time.Duration // a file written without end is appended after this; zero: [DefaultMaxWait]
-	Reconcile   time.Duration // between two full comparisons; zero: [DefaultReconcile]
+	Reconcile   time.Duration // between two full comparisons; zero: [DefaultReconcile]. A network file system gets more of them
 	Lists       *chunk.Store  // of large files, for cities that ask what an edit changed; nil: none are made
 	Log         zerolog.Logger
 }

@@ -48,6 +48,7 @@ var (
 	errChanged = errors.New("the file changed while it was read")
 	errWritten = errors.New("somebody writes to the file")
 	errUnsure  = errors.New("nobody can say whether somebody writes to the file")
+	errClosed  = errors.New("the file was closed a moment ago")
 	errLong    = errors.New("reading it would take long")
 )
 
@@ -63,33 +64,6 @@ type reader struct {
 
 func newReader(r *root, lists *chunk.Store) *reader {
 	return &reader{root: r, lists: lists, tick: ticksOf(r.fd), bufs: sync.Pool{New: func() any { return new([readBlock]byte) }}}
-}
-
-// reading is one file on its way into a content.
-type reading struct {
-	path  string
-	st    stat            // as it was looked at
-	row   *journal.Stored // what is known of this very file; nil if nothing
-	whole bool            // do not believe the last block
-	ripe  bool            // writers or not
-	keep  bool            // the bytes too, if they are few
-	most  int64           // bytes to read here and now; zero: all it takes
-
-	dir  int    // zero, or a descriptor of its directory ...
-	name string // ... and its name there
-}
-
-// openFile opens the file that is to be read.
-func (r *reader) openFile(job *reading) (int, error) {
-	if job.dir == 0 {
-		return r.root.open(job.path, unix.O_RDONLY|unix.O_NONBLOCK)
-	}
-	for {
-		fd, err := unix.Openat(job.dir, job.name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err != unix.EINTR {
-			return fd, err
-		}
-	}
 }
 
 // read opens, asks for writers, hashes, and looks again.
@@ -109,6 +83,9 @@ func (r *reader) read(ctx context.Context, job reading) (*content, error) {
 	}
 	who := probe(fd)
 	c := &content{st: st, size: st.size, base: job.base(), idle: who == noWriters, racy: r.tick.racy(&st, begun)}
+	if c.idle && job.was {
+		return nil, errClosed
+	}
 	appended := r.appended(fd, &job, &st)
 	if !c.idle && !job.ripe && !appended && !job.mayGrow(&st) {
 		return nil, waitFor(who)
@@ -146,20 +123,6 @@ func waitFor(who writers) error {
 		return errWritten
 	}
 	return errUnsure
-}
-
-func (job *reading) base() journal.Digest {
-	if job.row == nil {
-		return journal.Digest{}
-	}
-	return job.row.Node.Body.Digest
-}
-
-// mayGrow says that a small file may be a log: it has more bytes than before,
-// and reading all of them is cheap. Growing from nothing is no sign of a log.
-func (job *reading) mayGrow(st *stat) bool {
-	old := oldSize(job.row)
-	return old > 0 && old < stateFrom && st.size > old
 }
 
 // settle takes the hash only if the file stayed as it was. A file that only
@@ -236,13 +199,6 @@ func (r *reader) hash(ctx context.Context, fd int, c *content, job *reading, app
 	}
 	c.tail, err = tailOf(fd, c.size)
 	return err
-}
-
-func oldSize(row *journal.Stored) int64 {
-	if row == nil || row.Node.Kind != journal.File {
-		return -1
-	}
-	return row.Node.Body.Size
 }
 
 // hashSmall is hash for a file that is read at once.

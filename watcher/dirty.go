@@ -96,6 +96,15 @@ func (d *dirty) size() int {
 	return len(d.s.marks)
 }
 
+// shrink gives back the room that many paths took, if none waits.
+func (d *dirty) shrink() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.s.marks) == 0 {
+		d.s = newSchedule(d.s.limit)
+	}
+}
+
 func (d *dirty) poke() {
 	select {
 	case d.wake <- struct{}{}:

@@ -3,6 +3,7 @@ package watcher
 import (
 	"errors"
 	"os"
+	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sys/unix"
@@ -58,9 +59,7 @@ func (l *look) list(s *sight) bool {
 		return false
 	}
 	for _, name := range names {
-		m := s.mark
-		m.path, m.scope, m.tries, m.held = join(s.path, name), oneName, 0, false
-		l.see(item{mark: m, job: s.job})
+		l.see(item{mark: mark{path: join(s.path, name), first: s.first, last: s.last}, job: s.job})
 	}
 	return true
 }
@@ -68,7 +67,7 @@ func (l *look) list(s *sight) bool {
 // seeLinks adds the other names of an inode to the look: a write
 // through one of them changes all, and makes an event for one.
 func (l *look) seeLinks(s *sight) error {
-	rows, err := l.journal.ByInode(l.ctx, s.st.ino)
+	rows, err := l.journal.ByInode(l.asks, s.st.ino)
 	if err != nil {
 		return err
 	}
@@ -83,7 +82,7 @@ func (l *look) seeLinks(s *sight) error {
 			return err
 		default:
 			m := s.mark
-			m.path = path
+			m.path, m.since = path, time.Time{}
 			l.see(item{mark: m, job: s.job})
 		}
 	}

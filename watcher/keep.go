@@ -9,10 +9,13 @@ import (
 )
 
 const (
-	keepEvery      = time.Second // the root is checked, and duties are looked through, so often
-	overflowPause  = time.Second // before the second reconcile for overflows in a row, then doubling
-	overflowMax    = 30 * time.Second
-	overflowForget = 2 * time.Minute // without one: the next is the first again
+	keepEvery     = time.Second // the root is checked, and duties are looked through, so often
+	overflowPause = time.Second // before the second reconcile for overflows in a row, then doubling
+	overflowMax   = 30 * time.Second
+	// On a network file system, where other machines change files without an event, a
+	// reconcile comes as often as this, or as polling's share of the time allows.
+	remoteReconcile = 30 * time.Second
+	overflowForget  = 2 * time.Minute // without one: the next is the first again
 )
 
 // keeper sees to what has to happen in time, whatever the tree does: the root's
@@ -136,7 +139,7 @@ func (k *keeper) reconciled(ctx context.Context) {
 	now := time.Now()
 	took, first := now.Sub(k.running.began), k.running.first
 	k.running = nil
-	k.next = now.Add(k.cfg.Reconcile)
+	k.next = now.Add(k.patienceOf(took))
 	if k.root.check() == nil && !k.uncertain.IsZero() && !k.again {
 		k.ended(ctx)
 	}
@@ -152,6 +155,15 @@ func (k *keeper) reconciled(ctx context.Context) {
 	if k.again || len(k.queued) > 0 {
 		k.startReconcile()
 	}
+}
+
+// patienceOf is the time until the next reconcile: where others change the
+// tree without an event it is short, as far as the tree's size allows.
+func (k *keeper) patienceOf(took time.Duration) time.Duration {
+	if k.facts.get().Remote == "" {
+		return k.cfg.Reconcile
+	}
+	return min(k.cfg.Reconcile, max(remoteReconcile, pollShare*took))
 }
 
 func (k *keeper) ended(ctx context.Context) {

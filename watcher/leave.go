@@ -56,7 +56,7 @@ func (l *look) leave(s *sight) error {
 
 // stirLinks looks at the names of a link group after this look.
 func (l *look) stirLinks(link journal.NodeID) error {
-	rows, err := l.journal.ByLink(l.ctx, link)
+	rows, err := l.journal.ByLink(l.asks, link)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (l *look) stirLinks(link journal.NodeID) error {
 		if l.taken[rows[i].Node.ID] != nil {
 			continue
 		}
-		if path, err := l.journal.Path(l.ctx, rows[i].Node.ID); err == nil {
+		if path, err := l.journal.Path(l.asks, rows[i].Node.ID); err == nil {
 			l.stir = append(l.stir, path)
 		}
 	}

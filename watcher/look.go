@@ -56,6 +56,7 @@ type sight struct {
 type look struct {
 	*looker
 	ctx    context.Context
+	asks   context.Context // of questions to the journal: one that never ends spares each of them a goroutine
 	now    time.Time
 	sights []*sight
 	at     map[string]*sight
@@ -115,7 +116,7 @@ func (l *look) dirfd(path string) (int, error) {
 // look looks at items and appends what differs.
 func (k *looker) look(ctx context.Context, items []item) error {
 	l := &look{
-		looker: k, ctx: ctx, now: time.Now(),
+		looker: k, ctx: ctx, asks: context.WithoutCancel(ctx), now: time.Now(),
 		at: make(map[string]*sight, len(items)), shows: make(map[ident][]*sight, len(items)), taken: map[journal.NodeID]*sight{}, wants: map[journal.NodeID]*sight{},
 		inodes: map[string]inode{},
 	}

@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -17,6 +18,8 @@ type looker struct {
 	unclear time.Time                   // until then a directory that was put off may show what is missed elsewhere
 	horizon time.Time                   // of the last look that appended
 	pace    pace
+	awake   bool                 // there was a look since the last rest
+	grew    map[string]time.Time // when a file that somebody holds open was appended
 }
 
 // place is a name in a directory.
@@ -30,7 +33,9 @@ type place struct {
 const maxPlaces = 8 << 10
 
 func newLooker(s *session) *looker {
-	return &looker{session: s, ids: map[place]dirRow{}, born: map[journal.NodeID]struct{}{}}
+	k := &looker{session: s, grew: map[string]time.Time{}}
+	k.reset()
+	return k
 }
 
 // dirRow is what a look needs of a directory's row.
@@ -65,7 +70,7 @@ func (l *look) rowAt(parent journal.NodeID, name string) (*journal.Stored, error
 	if _, ok := l.born[parent]; ok {
 		return nil, nil
 	}
-	row, err := l.journal.Lookup(l.ctx, parent, name)
+	row, err := l.journal.Lookup(l.asks, parent, name)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		return nil, nil
@@ -97,10 +102,45 @@ func (k *looker) trim() {
 	}
 }
 
+// maxGrew is how many growing files are remembered before those are
+// forgotten that stand still.
+const maxGrew = 64
+
+// noteGrown remembers a file that grows while somebody holds it open.
+func (k *looker) noteGrown(path string, now time.Time) {
+	if len(k.grew) >= maxGrew {
+		maps.DeleteFunc(k.grew, func(_ string, at time.Time) bool { return now.Sub(at) >= appendPause })
+	}
+	k.grew[path] = now
+}
+
+// growing says whether a mark is of a file that was appended a moment ago, and
+// puts it off then.
+func (k *looker) growing(m *mark, now time.Time) bool {
+	at, grew := k.grew[m.path]
+	if !grew || m.scope != oneName || m.whole {
+		return false
+	}
+	later, wait := k.patience.growing(*m, now, at)
+	if !wait {
+		return false
+	}
+	k.dirty.later(later)
+	return true
+}
+
 // reset is for when an append failed: what is remembered may never have come true.
 func (k *looker) reset() {
-	clear(k.ids)
-	clear(k.born)
+	k.ids, k.born = map[place]dirRow{}, map[journal.NodeID]struct{}{}
+}
+
+// rest gives back what a burst grew. It costs a few queries to remember again.
+func (k *looker) rest() {
+	k.awake = false
+	k.reset()
+	k.grew = map[string]time.Time{}
+	k.dirty.shrink()
+	k.walks.shrink()
 }
 
 func readlink(dirfd int, name string) (string, error) {

@@ -42,3 +42,33 @@ func TestASingleChangeNeverWaitsAndABurstDoes(t *testing.T) {
 		})
 	}
 }
+
+func TestTheWindowOfAnAbsenceBeginsWithTheLookThatMissesIt(t *testing.T) {
+	p := patience{20 * time.Millisecond, time.Second}
+	s := newSchedule(10)
+	s.event("a", oneName, after(0))
+	m := s.take(after(80), 1)[0] // a burst: the event is old
+	if p.missed(&m, after(80)) {
+		t.Error("missed at the first look")
+	}
+	s.later(p.absent(m, after(80)))
+	m = s.take(after(100), 1)[0]
+	if !p.missed(&m, after(100)) {
+		t.Error("not missed after its window")
+	}
+	s.later(p.absent(m, after(100)))
+	s.event("a", oneName, after(101))
+	if m = s.take(after(101), 1)[0]; p.missed(&m, after(101)) {
+		t.Error("missed at once after an event")
+	}
+}
+
+func TestLinesOfALogWaitForEachOtherOnly(t *testing.T) {
+	p := patience{20 * time.Millisecond, time.Second}
+	if _, wait := p.growing(mark{}, after(1000), after(0)); wait {
+		t.Error("a line alone waits")
+	}
+	if m, wait := p.growing(mark{}, after(5), after(0)); !wait || !m.due.Equal(after(0).Add(appendPause)) || !m.held {
+		t.Errorf("a line right after another: %v, due at %v", wait, m.due.Sub(after(0)))
+	}
+}

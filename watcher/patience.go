@@ -9,8 +9,8 @@ type patience struct{ quiet, max time.Duration }
 const (
 	firstProbe  = 250 * time.Microsecond // after "somebody writes", ask again so soon, then doubling
 	probeShare  = 4                      // ... up to this part of the quiet window
-	appendPause = 3 * time.Millisecond   // a growing log is read so often at most
-	blink       = 2 * time.Millisecond   // events of one burst of renames arrive within it
+	appendPause = 10 * time.Millisecond  // a growing log is looked at so often at most: each time costs a flush
+	blink       = 2 * time.Millisecond   // events of one burst of renames arrive within it, and the rename after a close
 	busyPause   = 50 * time.Millisecond  // a file that changes while it is read, per try
 )
 
@@ -23,6 +23,7 @@ func (p patience) ripe(m *mark, now time.Time) bool {
 // probe comes soon, because closing a file makes no event; and once the quiet
 // window or max-wait has passed it is ripe.
 func (p patience) writing(m mark, now time.Time) mark {
+	m.open = true
 	wait := min(firstProbe<<min(m.tries, 10), p.quiet/probeShare)
 	return p.hold(m, now, now.Add(max(wait, firstProbe)))
 }
@@ -30,9 +31,21 @@ func (p patience) writing(m mark, now time.Time) mark {
 // unknown puts off a file of which nobody can say who writes: until it is ripe.
 func (p patience) unknown(m mark, now time.Time) mark { return p.hold(m, now, m.last.Add(p.quiet)) }
 
-// growing puts off a log whose lines come faster than they need to be read.
-func (p patience) growing(m mark, now time.Time) mark {
-	return p.hold(m, now, m.first.Add(appendPause))
+// growing puts off a log that was appended a moment ago: its next lines wait for
+// each other. False: it need not wait.
+func (p patience) growing(m mark, now, appended time.Time) (mark, bool) {
+	if now.Sub(appended) >= appendPause {
+		return m, false
+	}
+	m.held, m.due = true, appended.Add(appendPause)
+	return m, true
+}
+
+// closed puts off a new file that was open for writing a moment ago: it may be
+// the temporary file of a save, about to be renamed over another.
+func (p patience) closed(m mark, now time.Time) mark {
+	m.open = false
+	return p.hold(m, now, now.Add(blink))
 }
 
 // torn puts off a file that changed while it was read. It may be written
@@ -45,14 +58,31 @@ func (p patience) torn(m mark, now time.Time) mark {
 }
 
 // absent puts off a name that is not there: for one quiet window it may turn up
-// elsewhere, or again. An event brings it forward.
+// elsewhere, or again. The window begins with the look that misses it: in a burst
+// its event may be old, and the one that tells where it went still unread. An event
+// brings it forward.
 func (p patience) absent(m mark, now time.Time) mark {
-	m.due = later(m.first.Add(p.quiet), now.Add(p.quiet/probeShare))
+	if m.since.IsZero() {
+		m.since = now
+	}
+	m.due = later(m.since.Add(p.quiet), now.Add(p.quiet/probeShare))
 	return m
 }
 
 // missed says that an absent name has had its window.
-func (p patience) missed(m *mark, now time.Time) bool { return now.Sub(m.first) >= p.quiet }
+func (p patience) missed(m *mark, now time.Time) bool {
+	return !m.since.IsZero() && now.Sub(m.since) >= p.quiet
+}
+
+// replaced puts off a name that shows another inode than the journal knows. False:
+// it has had its window, or max-wait has passed.
+func (p patience) replaced(m mark, now time.Time, window time.Duration) (mark, bool) {
+	if m.since.IsZero() {
+		m.since = now
+	}
+	m.due = earlier(m.since.Add(window), m.first.Add(p.max))
+	return m, now.Before(m.due)
+}
 
 func (p patience) hold(m mark, now, until time.Time) mark {
 	m.tries++

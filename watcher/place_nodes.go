@@ -60,7 +60,7 @@ func (l *look) undecided(path string) bool {
 
 func (l *look) placeRoot(s *sight) error {
 	s.id = journal.Root
-	row, err := l.journal.Node(l.ctx, journal.Root)
+	row, err := l.journal.Node(l.asks, journal.Root)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		return nil
@@ -125,12 +125,10 @@ func (l *look) notYet(s *sight, replaced bool) bool {
 	case replaced:
 		window = blink
 	}
-	due := s.first.Add(window)
-	if !l.now.Before(due) {
+	m, wait := l.patience.replaced(s.mark, l.now, window)
+	if !wait {
 		return false
 	}
-	m := s.mark
-	m.due = due
 	l.again = append(l.again, m)
 	s.late = true
 	return true
@@ -171,7 +169,7 @@ func (l *look) candidate(s *sight) (*journal.Stored, error) {
 	if l.young(s) {
 		return nil, nil
 	}
-	rows, err := l.journal.ByInode(l.ctx, s.st.ino)
+	rows, err := l.journal.ByInode(l.asks, s.st.ino)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +233,7 @@ func (l *look) whole(row *journal.Stored) (*journal.Stored, error) {
 	if row.Node.Kind != journal.File || row.Node.Body.Size < stateFrom || len(row.Seen.HashState) > 0 {
 		return row, nil
 	}
-	full, err := l.journal.Node(l.ctx, row.Node.ID)
+	full, err := l.journal.Node(l.asks, row.Node.ID)
 	return &full, err
 }
 
@@ -244,7 +242,7 @@ func (l *look) pathOf(row *journal.Stored) (string, error) {
 	if p := l.taken[row.Node.Parent]; p != nil {
 		return join(p.path, row.Node.Name), nil
 	}
-	return l.journal.Path(l.ctx, row.Node.ID)
+	return l.journal.Path(l.asks, row.Node.ID)
 }
 
 // dirID is the node of the directory at a path; zero if it has no place. A

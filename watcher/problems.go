@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,10 @@ type Problem struct {
 	Path  string    // bytes; escape it before a person sees it
 	Why   string    // "list: permission denied"
 	Since time.Time // when it was met first
+
+	// NotCarried says that no tree carries such a thing (a FIFO, a socket, a device, what
+	// lies on another file system): nothing failed.
+	NotCarried bool `json:",omitempty"`
 }
 
 // So many problems are kept with their paths; of the rest only the number is known.
@@ -47,7 +52,7 @@ func (p *problems) add(path, verb string, err error) {
 		if p.by == nil {
 			p.by = map[problemKey]Problem{}
 		}
-		p.by[key] = Problem{path, why, time.Now()}
+		p.by[key] = Problem{path, why, time.Now(), errors.Is(err, errSpecial) || errors.Is(err, errOtherDevice)}
 	}
 }
 

@@ -149,7 +149,7 @@ func (l *look) readRun(sights []*sight, errs []error, kept *atomic.Int64) {
 	}
 	for i, s := range sights {
 		job := reading{path: s.path, st: s.st, row: s.node, whole: s.whole, most: inlineRead, ripe: l.patience.ripe(&s.mark, l.now),
-			keep: kept.Load() < maxBodies, dir: dir, name: s.name}
+			was: s.open && s.row == nil, keep: kept.Load() < maxBodies, dir: dir, name: s.name}
 		if s.read, errs[i] = l.reader.read(l.ctx, job); s.read != nil {
 			kept.Add(int64(len(s.read.bytes)))
 		}
@@ -160,13 +160,13 @@ func (l *look) readRun(sights []*sight, errs []error, kept *atomic.Int64) {
 func (l *look) judge(s *sight, err error) {
 	now := time.Now()
 	switch {
-	case err == nil && s.read.grown && !s.read.idle && !l.patience.ripe(&s.mark, now) && now.Sub(s.first) < appendPause:
-		l.wait(s, l.patience.growing(s.mark, now))
 	case err == nil:
 		s.st = s.read.st
 		return
 	case errors.Is(err, errWritten):
 		l.wait(s, l.patience.writing(s.mark, now))
+	case errors.Is(err, errClosed):
+		l.wait(s, l.patience.closed(s.mark, now))
 	case errors.Is(err, errUnsure):
 		l.wait(s, l.patience.unknown(s.mark, now))
 	case errors.Is(err, errLong):

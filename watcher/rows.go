@@ -39,7 +39,7 @@ func (r *rows) turn(ctx context.Context) (err error) {
 	if n := len(r.page); n > 0 {
 		after = r.page[n-1].Node.Name
 	}
-	r.page, err = r.journal.ChildrenAfter(ctx, r.dir, after, r.page)
+	r.page, err = r.journal.ChildrenAfter(context.WithoutCancel(ctx), r.dir, after, r.page)
 	r.at, r.last = 0, len(r.page) < journal.PageRows
 	for i := range r.page {
 		if r.page[i].Node.Link != 0 {
@@ -121,7 +121,7 @@ func (w *walker) absences(ctx context.Context) error {
 		w.rows.at++
 		if _, err := statAt(w.fd, row.Node.Name); missing(err) {
 			it := w.item(row.Node.Name)
-			it.settled, it.first = true, w.since
+			it.settled, it.first, it.since = true, w.since, w.since
 			w.out = append(w.out, it)
 		}
 		if len(w.out) >= walkChunk {

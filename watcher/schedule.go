@@ -20,8 +20,10 @@ type mark struct {
 	scope       scope
 	whole       bool      // read every byte, whatever the times say
 	held        bool      // events do not bring due forward
+	open        bool      // somebody had it open for writing at the last look
 	tries       int       // looks that ended in "not yet"
 	first, last time.Time // of the events
+	since       time.Time // of the first look that found its node missing; zero: none did since the last event
 	due         time.Time
 	index       int // in the heap
 }
@@ -43,7 +45,7 @@ func newSchedule(limit int) *schedule { return &schedule{marks: map[string]*mark
 // look put it off and still holds it.
 func (s *schedule) event(path string, sc scope, now time.Time) {
 	if m := s.covering(path); m != nil {
-		m.last = now
+		m.last, m.since = now, time.Time{}
 		s.raise(m, sc)
 		if !m.held && now.Before(m.due) {
 			m.due = now
@@ -67,6 +69,7 @@ func (s *schedule) later(m mark) {
 	}
 	s.raise(have, m.scope)
 	have.whole = have.whole || m.whole
+	have.open = m.open
 	have.tries = max(have.tries, m.tries)
 	if m.first.Before(have.first) {
 		have.first = m.first

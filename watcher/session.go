@@ -160,10 +160,11 @@ func (k *looker) breathe(ctx context.Context, timer *time.Timer) error {
 func (k *looker) paced(ctx context.Context, items []item) error {
 	events := 0
 	for i := range items {
-		if items[i].job == nil {
+		if _, grew := k.grew[items[i].path]; !grew && items[i].job == nil {
 			events++
 		}
 	}
+	k.awake = true
 	began := time.Now()
 	err := k.look(ctx, items)
 	k.pace.looked(events, began, time.Now())
@@ -177,15 +178,19 @@ func (k *looker) begin(ctx context.Context) error {
 
 // gather takes what is due: events first, then what walks found. Directories
 // that are due as a whole are sent to the walkers.
-func (s *session) gather() (items []item, jobs []*job) {
-	for _, m := range s.dirty.take(time.Now(), maxLook) {
+func (k *looker) gather() (items []item, jobs []*job) {
+	now := time.Now()
+	for _, m := range k.dirty.take(now, maxLook) {
+		if k.growing(&m, now) {
+			continue
+		}
 		items = append(items, item{mark: m})
 		if m.scope != oneName {
-			s.walks.start(newJob(), m.path, m.scope)
+			k.walks.start(newJob(), m.path, m.scope)
 		}
 	}
 	for len(items) < lookUnits {
-		u, ok := s.walks.next()
+		u, ok := k.walks.next()
 		if !ok {
 			break
 		}
@@ -195,19 +200,29 @@ func (s *session) gather() (items []item, jobs []*job) {
 	return items, jobs
 }
 
+// restAfter is how long nothing has to be due before what a burst grew is given back.
+const restAfter = 5 * time.Second
+
 // idle waits until something is due or a walk found something.
-func (s *session) idle(ctx context.Context, timer *time.Timer) error {
+func (k *looker) idle(ctx context.Context, timer *time.Timer) error {
 	wait := time.Hour
-	if due, ok := s.dirty.next(); ok {
+	if due, ok := k.dirty.next(); ok {
 		wait = time.Until(due)
+	}
+	tired := k.awake && wait > restAfter
+	if tired {
+		wait = restAfter
 	}
 	timer.Reset(wait)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-	case <-s.dirty.wake:
-	case <-s.walks.found:
+		if tired {
+			k.rest()
+		}
+	case <-k.dirty.wake:
+	case <-k.walks.found:
 	}
 	return nil
 }

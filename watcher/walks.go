@@ -96,6 +96,15 @@ func (w *walks) busy() bool {
 	return len(w.stack)+w.works+len(w.units) > 0
 }
 
+// shrink gives back the room that many tasks took, if none waits.
+func (w *walks) shrink() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.stack) == 0 {
+		w.stack = nil
+	}
+}
+
 // push adds tasks; one without a job gets its own.
 func (w *walks) push(tasks ...task) {
 	if len(tasks) == 0 {
