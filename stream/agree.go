@@ -9,6 +9,16 @@ import (
 	"github.com/hydrasync/hydrasync/journal"
 )
 
+// terms are what the handshake settled.
+type terms struct {
+	hello Hello
+	every time.Duration // between heartbeats, both ways
+	packs bool          // the city takes packed messages
+	lists bool          // the city may ask for chunks
+	mode  Mode
+	from  journal.Position // what the city has, unless it is compared
+}
+
 // shakeHands reads the hello and answers it. Nothing that it does takes longer
 // than handshakeTime, whatever the city does.
 func (p *subscription) shakeHands(ctx context.Context) (err error) {
@@ -106,11 +116,11 @@ func (p *subscription) choose(ctx context.Context, head journal.Position) (Mode,
 		return Full, v.String(), nil
 	case lag > resumeEntries:
 		p.mode = CatchUp
-		p.at, p.told = p.hello.Position, p.hello.Position
+		p.from, p.told = p.hello.Position, p.hello.Position
 		return CatchUp, fmt.Sprintf("%d entries behind", lag), nil
 	default:
 		p.mode = Resume
-		p.at, p.told = p.hello.Position, p.hello.Position
+		p.from, p.told = p.hello.Position, p.hello.Position
 		return Resume, fmt.Sprintf("%d entries behind", lag), nil
 	}
 }

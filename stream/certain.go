@@ -52,12 +52,6 @@ func (f *feeder) untilCertain(ctx context.Context) error {
 	return nil
 }
 
-func (p *subscription) setWaits(waits bool) {
-	p.mu.Lock()
-	p.waits = waits
-	p.mu.Unlock()
-}
-
 // pause waits at the head until there is more to read, the next heartbeat is
 // due, or the tree becomes certain: then "in step" can be proved.
 func (f *feeder) pause(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"sync"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -44,6 +45,40 @@ func (s *Server) Cities() []City {
 		list = append(list, p.status())
 	}
 	return list
+}
+
+// standing is where a city is: for status, and to judge what it confirms.
+type standing struct {
+	joined time.Time
+
+	mu    sync.Mutex       // guards what follows
+	told  journal.Position // the last that the city was told
+	acked journal.Position // the last that the city has confirmed
+	waits bool             // the comparison has not begun: the tree is not certain
+}
+
+func (s *standing) tell(pos journal.Position) {
+	s.mu.Lock()
+	s.told = pos
+	s.mu.Unlock()
+}
+
+func (s *standing) setWaits(waits bool) {
+	s.mu.Lock()
+	s.waits = waits
+	s.mu.Unlock()
+}
+
+// confirm notes what the city says it has on disk. It is for display only, and
+// refused when it cannot be.
+func (s *standing) confirm(m Beat) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.Position.Epoch == s.told.Epoch && m.Position.Seq > s.told.Seq {
+		return broken("entry %d confirmed, %d was sent", m.Position.Seq, s.told.Seq)
+	}
+	s.acked = m.Position
+	return nil
 }
 
 func (p *subscription) status() City {

@@ -11,7 +11,7 @@ import (
 // connection lives: read a part of the journal, send it, repeat; at the head,
 // wait to be woken.
 func (p *subscription) feed(ctx context.Context) error {
-	f := feeder{subscription: p, due: time.Now().Add(p.every)}
+	f := feeder{subscription: p, at: p.from, due: time.Now().Add(p.every)}
 	if p.mode == Full {
 		if p.mustWait() {
 			if err := f.untilCertain(ctx); err != nil {
@@ -27,7 +27,7 @@ func (p *subscription) feed(ctx context.Context) error {
 		if err := f.room(ctx); err != nil {
 			return err
 		}
-		next, err := p.share.next(ctx, p.at, pg)
+		next, err := p.share.next(ctx, f.at, pg)
 		if err != nil {
 			return err
 		}
@@ -38,9 +38,9 @@ func (p *subscription) feed(ctx context.Context) error {
 			}
 			f.owe(settleTime)
 		}
-		p.at = pg.position
+		f.at = pg.position
 		if len(pg.messages) > 0 {
-			p.tell(p.at)
+			p.tell(f.at)
 		}
 		if len(pg.more.Entries) > 0 {
 			continue
@@ -55,8 +55,9 @@ func (p *subscription) feed(ctx context.Context) error {
 // feeder is the state of the loop in feed.
 type feeder struct {
 	*subscription
-	due    time.Time // of the next heartbeat
-	proven bool      // "in step" was claimed once: from then on heartbeats have time
+	at     journal.Position // what it has told, or passed over
+	due    time.Time        // of the next heartbeat
+	proven bool             // "in step" was claimed once: from then on heartbeats have time
 }
 
 // owe brings the next heartbeat forward, never back: a stream of changes does
@@ -151,12 +152,6 @@ func (f *feeder) send(ctx context.Context, m *sealed) error {
 		f.pace.gained(len(m.plain), len(message))
 	}
 	return f.out.send(ctx, message)
-}
-
-func (p *subscription) tell(pos journal.Position) {
-	p.mu.Lock()
-	p.told = pos
-	p.mu.Unlock()
 }
 
 // full sends every node. The parts have no position but the last.

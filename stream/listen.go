@@ -64,18 +64,6 @@ func (p *subscription) hear(ctx context.Context, k kind, payload []byte) error {
 	return broken("frame %d from a city", k)
 }
 
-// confirm notes what the city says it has on disk. It is for display only, and
-// refused when it cannot be.
-func (p *subscription) confirm(m Beat) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if m.Position.Epoch == p.told.Epoch && m.Position.Seq > p.told.Seq {
-		return broken("entry %d confirmed, %d was sent", m.Position.Seq, p.told.Seq)
-	}
-	p.acked = m.Position
-	return nil
-}
-
 // brokenOr tells a broken connection, to which nothing more can be said, from
 // a peer that breaks the protocol.
 func brokenOr(err error) error {

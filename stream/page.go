@@ -2,8 +2,8 @@ package stream
 
 import (
 	"context"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 )
@@ -15,6 +15,8 @@ type page struct {
 	position journal.Position // once all of it is applied
 	more     journal.Chunk    // what was read beyond it: the next page begins with that
 	err      error
+
+	taken int // by so many cities; guarded by the share
 }
 
 // finish makes messages of the chunk's beginning and keeps the rest. A chunk
@@ -48,42 +50,36 @@ func (m *sealed) pack(c *codec) []byte {
 	return m.packed
 }
 
-// pages are the last few of a share, by the position that they begin after.
+// pages are the last few of a share, by the position that they begin after. A
+// page that every city has taken goes at once; keepPages are for cities that
+// are behind.
 type pages struct {
 	by    map[journal.Seq]*page
 	order []journal.Seq // oldest first
-	last  time.Time     // when the newest was made
 }
 
-const (
-	// keepPages is for cities that are a few pages behind the first.
-	keepPages = 8
-	// keepTime without a new page lets all of them go: who is behind reads again.
-	keepTime = settleTime / 2
-)
+const keepPages = 8
 
 // keep remembers a page that brings somebody forward; others are for those
 // only who already wait for it.
-func (p *pages) keep(since journal.Seq, pg *page, now time.Time) {
-	if pg.err != nil || pg.position.Seq == since {
-		delete(p.by, since)
-		return
-	}
-	p.last = now
+func (p *pages) keep(since journal.Seq, pg *page, users int) {
 	p.order = append(p.order, since)
-	if len(p.order) > keepPages {
-		delete(p.by, p.order[0])
-		p.order = append(p.order[:0], p.order[1:]...)
+	switch {
+	case pg.err != nil || pg.position.Seq == since || pg.taken >= users:
+		p.drop(since)
+	case len(p.order) > keepPages:
+		p.drop(p.order[0])
 	}
 }
 
-// release lets pages go that nobody was in a hurry for; those under way stay.
-func (p *pages) release(now time.Time) {
-	if len(p.order) == 0 || now.Sub(p.last) < keepTime {
-		return
+// take counts who has the page.
+func (p *pages) take(since journal.Seq, pg *page, users int) {
+	if pg.taken++; pg.taken >= users && slices.Contains(p.order, since) {
+		p.drop(since)
 	}
-	for _, since := range p.order {
-		delete(p.by, since)
-	}
-	p.order = nil
+}
+
+func (p *pages) drop(since journal.Seq) {
+	delete(p.by, since)
+	p.order = slices.DeleteFunc(p.order, func(s journal.Seq) bool { return s == since })
 }

@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
@@ -127,85 +124,4 @@ func BenchmarkLiveChange(b *testing.B) {
 	}
 	slices.Sort(lag)
 	b.ReportMetric(float64(lag[len(lag)/2].Microseconds()), "µs-after-commit")
-}
-
-// BenchmarkIdleCity measures what a connected city costs the capitol: the
-// other ends are sockets with nothing behind them.
-func BenchmarkIdleCity(b *testing.B) {
-	const cities = 500
-	c := newCapitol(b, func(cfg *stream.ServerConfig) { cfg.Heartbeat = time.Minute; cfg.Strangers = cities })
-	c.write("f", []byte("x"))
-	d := websocket.Dialer{Subprotocols: []string{stream.Subprotocol}, ReadBufferSize: 256, WriteBufferSize: 256}
-	v := hello()
-	v[9] = 60000
-	var held []*websocket.Conn
-	for b.Loop() {
-		before := memory()
-		for range cities {
-			ws, _, err := d.Dial("ws://"+c.addr+"/v1/trees/src/stream", nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if err := ws.WriteMessage(websocket.BinaryMessage, frame(b, 1, v)); err != nil {
-				b.Fatal(err)
-			}
-			r := &rawCity{b, ws}
-			if r.until(20) == nil {
-				b.Fatal("no heartbeat")
-			}
-			held = append(held, ws)
-		}
-		b.ReportMetric(float64(memory()-before)/cities/1024, "KiB/city")
-	}
-	for _, ws := range held {
-		ws.Close()
-	}
-}
-
-func memory() int64 {
-	runtime.GC()
-	runtime.GC()
-	var s runtime.MemStats
-	runtime.ReadMemStats(&s)
-	return int64(s.HeapAlloc + s.StackInuse)
-}
-
-// BenchmarkFanOut is one change on its way to many cities.
-func BenchmarkFanOut(b *testing.B) {
-	const cities = 1000
-	c := newCapitol(b, func(cfg *stream.ServerConfig) { cfg.Heartbeat = time.Minute; cfg.Strangers = cities })
-	c.write("f", []byte("x"))
-	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	var all []*nod
-	for range cities {
-		n, _ := runNod(b, c, time.Minute)
-		all = append(all, n)
-	}
-	for _, n := range all {
-		n.wait(c.j.Position().Seq)
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	i := 0
-	var worst []time.Duration
-	for b.Loop() {
-		i++
-		c.write("f", filled(16<<10, byte(i)))
-		began := time.Now()
-		var lag []time.Duration
-		for _, n := range all {
-			n.wait(c.j.Position().Seq)
-			n.mu.Lock()
-			lag = append(lag, n.at.Sub(began))
-			n.mu.Unlock()
-		}
-		slices.Sort(lag)
-		worst = append(worst, lag[len(lag)*99/100])
-	}
-	slices.Sort(worst)
-	b.ReportMetric(float64(worst[len(worst)/2].Milliseconds()), "ms-p99")
-	grown := int64(after.HeapInuse+after.StackInuse) - int64(before.HeapInuse+before.StackInuse)
-	b.ReportMetric(float64(grown)/cities/1024, "KiB/city-both-ends")
 }

@@ -33,7 +33,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHeader,
 		Protocols:         &protocols,
-		BaseContext:       func(net.Listener) context.Context { return life },
+		BaseContext:       func(net.Listener) context.Context { return running.with(life) },
 		ConnContext:       gate.enter,
 		ConnState:         gate.state,
 		ErrorLog:          quiet(s.cfg.Log),

@@ -69,6 +69,7 @@ type Server struct {
 	meter *meter
 	// buffers are the websockets' write buffers: an idle connection has none.
 	buffers sync.Pool
+	pieces  sync.Pool // of memory for one content frame each
 
 	mu   sync.Mutex
 	subs map[*subscription]struct{}
@@ -99,7 +100,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, guard: newGuard(cfg.Token, cfg.Insecure), codec: c, trees: make(map[string]*tree),
-		subs: make(map[*subscription]struct{})}
+		subs: make(map[*subscription]struct{}), pieces: sync.Pool{New: func() any { return new([contentHeadMost + MaxContent]byte) }}}
 	if s.meter, err = newMeter(newGauges(s)); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -16,7 +17,7 @@ type share struct {
 	tree    *tree
 	subDirs []string
 	key     string
-	users   int // guarded by tree.mu
+	users   atomic.Int32 // changed under tree.mu
 	sizes   *sizes
 
 	mu     sync.Mutex
@@ -38,14 +39,14 @@ func (t *tree) join(subDirs []string) *share {
 		s = &share{tree: t, subDirs: subDirs, key: key, pages: pages{by: make(map[journal.Seq]*page)}, sizes: &sizes{}}
 		t.shares[key] = s
 	}
-	s.users++
+	s.users.Add(1)
 	return s
 }
 
 func (t *tree) leave(s *share) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s.users--; s.users == 0 {
+	if s.users.Add(-1) == 0 {
 		delete(t.shares, s.key)
 	}
 }
@@ -60,6 +61,7 @@ func (s *share) next(ctx context.Context, at journal.Position, before *page) (*p
 		pg = &page{ready: make(chan struct{})}
 		s.pages.by[at.Seq] = pg
 	}
+	s.pages.take(at.Seq, pg, int(s.users.Load()))
 	s.mu.Unlock()
 	if first {
 		var ahead journal.Chunk
@@ -70,7 +72,7 @@ func (s *share) next(ctx context.Context, at journal.Position, before *page) (*p
 		pg.err = s.turn(alone, pg, at.Seq, ahead)
 		cancel()
 		s.mu.Lock()
-		s.pages.keep(at.Seq, pg, time.Now())
+		s.pages.keep(at.Seq, pg, int(s.users.Load()))
 		s.mu.Unlock()
 		close(pg.ready)
 	}
@@ -108,11 +110,10 @@ func (s *share) turn(ctx context.Context, pg *page, since journal.Seq, ahead jou
 	}
 }
 
-// digest is the scope's, remembered while the head stays. Who asks has nothing more to read.
+// digest is the scope's, remembered while the head stays.
 func (s *share) digest(ctx context.Context) (journal.Digest, journal.Position, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pages.release(time.Now())
 	if head := s.tree.Journal.Position(); head == s.proven && !head.IsZero() {
 		return s.scope, s.proven, nil
 	}

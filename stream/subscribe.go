@@ -21,7 +21,6 @@ const writeBuffer = 4 << 10
 // hijacker hands gorilla our own connection, whose deadlines are for progress.
 type hijacker struct {
 	http.ResponseWriter
-	ctx  context.Context
 	live *liveConn
 }
 
@@ -31,7 +30,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h.live = newLive(h.ctx, c, nil)
+	h.live = newLive(context.Background(), c, nil) // without a limit nothing waits
 	return h.live, rw, nil
 }
 
@@ -52,7 +51,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "no subprotocol in common: this capitol speaks "+Subprotocol, "use the same major version on both ends")
 		return
 	}
-	h := &hijacker{ResponseWriter: w, ctx: r.Context()}
+	h := &hijacker{ResponseWriter: w}
 	up := websocket.Upgrader{HandshakeTimeout: handshakeTime, ReadBufferSize: 1 << 10, WriteBufferSize: writeBuffer,
 		WriteBufferPool: &s.buffers, Subprotocols: []string{Subprotocol},
 		CheckOrigin: func(*http.Request) bool { return true }} // refused above
@@ -60,39 +59,33 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Upgrade has answered
 	}
-	sub := newSubscription(s, t, newConn(ws, h.live, MaxClientFrame))
-	err = sub.run(r.Context())
-	s.cfg.Log.Debug().Err(err).Str("tree", Display(t.Name)).Str("city", Display(sub.hello.City)).Msg("city left")
+	conn := newConn(ws, h.live, MaxClientFrame)
+	after(r.Context(), func(ctx context.Context) {
+		sub := newSubscription(s, t, conn)
+		err := sub.run(ctx)
+		s.cfg.Log.Debug().Err(err).Str("tree", Display(t.Name)).Str("city", Display(sub.hello.City)).Msg("city left")
+	})
 }
 
 // subscription is one city's connection, seen from the capitol. Three
 // goroutines serve it: reader, writer and feeder, and a few more while content
 // is asked for.
 type subscription struct {
+	terms
+	standing
 	srv   *Server
 	tree  *tree
 	conn  *conn
-	hello Hello
-	every time.Duration // between heartbeats, both ways
 	share *share
 	out   *outbox
 	wants wants
-	packs bool // the city takes packed messages
-	lists bool // the city may ask for chunks
 	flow  window
 	pace  *pace
-	at    journal.Position // what the feeder has told
-
-	mu     sync.Mutex // guards what follows: read for status
-	joined time.Time
-	mode   Mode
-	told   journal.Position // the last that the city was told
-	acked  journal.Position // the last that the city has confirmed
-	waits  bool             // the comparison has not begun: the tree is not certain
 }
 
 func newSubscription(s *Server, t *tree, c *conn) *subscription {
-	return &subscription{srv: s, tree: t, conn: c, joined: time.Now(), out: newOutbox(), pace: newPace(onThisMachine(c.ws.RemoteAddr()))}
+	return &subscription{srv: s, tree: t, conn: c, standing: standing{joined: time.Now()}, out: newOutbox(),
+		pace: newPace(onThisMachine(c.ws.RemoteAddr()))}
 }
 
 // run serves the city until either end gives up. It closes the connection and
@@ -116,15 +109,13 @@ func (p *subscription) run(ctx context.Context) (err error) {
 	var running sync.WaitGroup
 	var first error
 	var once sync.Once
-	start := func(do func(context.Context) error) {
-		running.Go(func() {
-			err := do(ctx)
-			once.Do(func() { first = err; p.confess(err); cancel() })
-		})
+	work := func(do func(context.Context) error) {
+		err := do(ctx)
+		once.Do(func() { first = err; p.confess(err); cancel() })
 	}
-	start(func(ctx context.Context) error { return p.out.run(ctx, p.conn, p.pace) })
-	start(p.feed)
-	start(p.listen)
+	running.Go(func() { work(func(ctx context.Context) error { return p.out.run(ctx, p.conn, p.pace) }) })
+	running.Go(func() { work(p.feed) })
+	work(p.listen)
 	running.Wait()
 	p.wants.wait()
 	return first

@@ -90,7 +90,9 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 		return err
 	}
 	defer body.Close()
-	buf := make([]byte, 0, contentHeadMost+min(m.Length, MaxContent))
+	lent := p.srv.pieces.Get().(*[contentHeadMost + MaxContent]byte)
+	defer p.srv.pieces.Put(lent) // deliver returns when the message is written
+	buf := lent[:0]
 	written := make(chan struct{}, 1)
 	for done := int64(0); done < m.Length; {
 		n := min(m.Length-done, MaxContent)
