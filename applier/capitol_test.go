@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -35,6 +36,7 @@ type capitol struct {
 	buried   map[journal.NodeID]journal.Entry  // what was pending when it went with its directory
 
 	fetched atomic.Int64 // bytes
+	mu      sync.Mutex   // guards contents: what is on its way outlasts its set
 	fail    func(n journal.Node, off int64) error
 }
 
@@ -73,7 +75,9 @@ func (c *capitol) edit(id journal.NodeID, change func(*journal.Node)) {
 
 func (c *capitol) content(old journal.Content, body string) journal.Content {
 	d := journal.Digest(sha256.Sum256([]byte(body)))
+	c.mu.Lock()
 	c.contents[d] = []byte(body)
+	c.mu.Unlock()
 	return journal.Content{Generation: old.Generation + 1, Size: int64(len(body)), Digest: d}
 }
 
@@ -182,7 +186,9 @@ func (c *capitol) Fetch(ctx context.Context, n journal.Node, off, length int64, 
 			return err
 		}
 	}
+	c.mu.Lock()
 	body, ok := c.contents[n.Body.Digest]
+	c.mu.Unlock()
 	if !ok || off+length > int64(len(body)) {
 		return movedOn{}
 	}

@@ -388,6 +388,8 @@ func (w *world) interrupted(t *testing.T, a *applier.Applier, open func() *appli
 	}
 	if how == 0 {
 		a.Close()
+	} else if err := a.Begin(context.WithoutCancel(ctx), applier.Resume); err != nil { // the next connection
+		t.Fatal(err)
 	}
 	w.fuse.left.Store(0)
 	w.fail, w.inline = nil, 4<<10

@@ -29,7 +29,9 @@ type listing struct {
 func newListing() *listing { return &listing{capitol: newCapitol(), old: true} }
 
 func (l *listing) Chunks(_ context.Context, n journal.Node) (chunk.List, error) {
+	l.mu.Lock()
 	body, ok := l.contents[n.Body.Digest]
+	l.mu.Unlock()
 	if !ok || !l.old && l.nodes[n.ID].Body != n.Body {
 		return chunk.List{}, movedOn{}
 	}
