@@ -29,9 +29,10 @@ const worthPacking = 1 << 10
 type codec struct {
 	enc  cbor.UserBufferEncMode
 	dec  cbor.DecMode
-	zenc func() *zstd.Encoder // made when first used: most sides need one or none of both
-	zdec func() *zstd.Decoder
 	pool sync.Pool // of *bytes.Buffer
+
+	// Some MiB each, made when needed and gone when nothing was packed for a while.
+	packers, unpackers sync.Pool
 }
 
 func newCodec() (*codec, error) {
@@ -50,18 +51,20 @@ func newCodec() (*codec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cbor decoder: %w", err)
 	}
-	return &codec{enc: enc, dec: dec, zenc: sync.OnceValue(newPacker), zdec: sync.OnceValue(newUnpacker),
-		pool: sync.Pool{New: func() any { return new(bytes.Buffer) }}}, nil
+	return &codec{enc: enc, dec: dec,
+		pool:      sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		packers:   sync.Pool{New: func() any { return newPacker() }},
+		unpackers: sync.Pool{New: func() any { return newUnpacker() }}}, nil
 }
 
 // newPacker: a window of MaxFrame is all that a message can use.
 func newPacker() *zstd.Encoder {
 	return must(zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false),
-		zstd.WithWindowSize(MaxFrame), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true)))
+		zstd.WithWindowSize(MaxFrame), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true)))
 }
 
 func newUnpacker() *zstd.Decoder {
-	return must(zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxFrame), zstd.WithDecoderConcurrency(2),
+	return must(zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxFrame), zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true)))
 }
 
@@ -97,7 +100,9 @@ func (c *codec) squeeze(message []byte) []byte {
 	}
 	out := make([]byte, 2, len(message))
 	out[0], out[1] = message[0], byte(packed)
-	out = c.zenc().EncodeAll(message[2:], out)
+	z := c.packers.Get().(*zstd.Encoder)
+	defer c.packers.Put(z)
+	out = z.EncodeAll(message[2:], out)
 	if len(out) > len(message)-len(message)/8 {
 		return message
 	}
@@ -137,7 +142,9 @@ func (c *codec) inflate(payload []byte, limit int) ([]byte, error) {
 	if head.Skippable || !head.HasFCS || head.FrameContentSize > uint64(limit) || head.DictionaryID != 0 {
 		return nil, fmt.Errorf("%w: zstd frame announces %d bytes", ErrProtocol, head.FrameContentSize)
 	}
-	out, err := c.zdec().DecodeAll(payload, make([]byte, 0, head.FrameContentSize))
+	z := c.unpackers.Get().(*zstd.Decoder)
+	defer c.unpackers.Put(z)
+	out, err := z.DecodeAll(payload, make([]byte, 0, head.FrameContentSize))
 	if err != nil {
 		return nil, fmt.Errorf("%w: zstd: %w", ErrProtocol, err)
 	}

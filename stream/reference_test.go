@@ -85,7 +85,7 @@ func someEntry(r *rand.Rand, id journal.NodeID) journal.Entry {
 	}
 	n.Parent, n.Name, n.Kind = journal.NodeID(number()), text(255), journal.Kind(1+r.IntN(3))
 	n.Mode, n.UID, n.GID = uint32(number())&0o7777, uint32(number()), uint32(number())
-	n.MTime = journal.Time{Sec: number() - number(), Nsec: int32(number()) & 0xfffffff}
+	n.MTime = journal.Time{Sec: number() - 1<<40, Nsec: int32(number()) & 0xfffffff}
 	n.Target, n.Link = text(30), journal.NodeID(number())
 	n.Body = journal.Content{Generation: uint64(number()), Size: number()}
 	n.Body.Digest[r.IntN(32)] = byte(r.Uint32())
