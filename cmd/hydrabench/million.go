@@ -161,10 +161,11 @@ func runAwayMillion(ctx context.Context, a *attempt) (measured, error) {
 	return a.clock(ctx, h, p, began, states, 0)
 }
 
-// writeSome gives a thousand files a line that they never had.
+// writeSome gives a thousand files, all over the tree, a line that they never had.
 func (a *attempt) writeSome(root string, files, dirs int) (states []tree.State, err error) {
-	for i := range a.pick(1000, 50) {
-		path := tree.PlantedPath(i*(files/a.pick(1000, 50)), dirs)
+	n := a.pick(1000, 50)
+	for i := range n {
+		path := tree.PlantedPath((i*(files/n)+i)%files, dirs)
 		text := fmt.Sprintf("line %d of %d\n", i, time.Now().UnixNano())
 		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
 			return nil, err
