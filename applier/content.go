@@ -11,6 +11,7 @@ import (
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 )
 
 const (
@@ -31,17 +32,21 @@ var zeroPage [pageSize]byte
 var errTooLong = errors.New("more bytes came than announced")
 
 // filler writes a file's bytes in order, hashes them, and leaves holes where
-// they are zero. It takes no more than limit bytes.
+// they are zero. It takes no more than limit bytes. Many bytes are hashed beside their
+// way to the disk. End it after use.
 type filler struct {
-	file  *beneath.File
-	hash  hash.Hash
-	at    int64 // where the next byte goes, pending ones not counted
-	limit int64
-	buf   []byte // pending bytes, so that holes are found whatever comes
+	file   *beneath.File
+	hash   hash.Hash
+	at     int64 // where the next byte goes, pending ones not counted
+	limit  int64
+	buf    []byte // pending bytes, so that holes are found whatever comes
+	blocks *chunk.Blocks
+	side   *chunk.Beside // hashes what is flushed; nil: bytes are hashed as they come
+	begun  int64         // up to where the way to the disk has begun
 }
 
-func newFiller(f *beneath.File, size int64) *filler {
-	return &filler{file: f, hash: sha256.New(), limit: size}
+func newFiller(f *beneath.File, size int64, b *chunk.Blocks) *filler {
+	return &filler{file: f, hash: sha256.New(), limit: size, blocks: b}
 }
 
 // Write takes the next bytes.
@@ -49,13 +54,15 @@ func (w *filler) Write(p []byte) (int, error) {
 	if w.at+int64(len(w.buf))+int64(len(p)) > w.limit {
 		return 0, errTooLong
 	}
-	w.hash.Write(p)
 	n := len(p)
 	for len(p) > 0 {
 		if w.buf == nil {
-			w.buf = make([]byte, 0, min(pieceSize, w.limit-w.at))
+			w.begin()
 		}
 		take := min(len(p), cap(w.buf)-len(w.buf))
+		if w.side == nil {
+			w.hash.Write(p[:take])
+		}
 		w.buf, p = append(w.buf, p[:take]...), p[take:]
 		if len(w.buf) == cap(w.buf) {
 			if err := w.flush(); err != nil {
@@ -66,6 +73,19 @@ func (w *filler) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// begin makes room for pending bytes. What fits into one piece is checked before
+// it is written, and so hashed at once.
+func (w *filler) begin() {
+	if w.side == nil && w.limit-w.at > 2*chunk.BlockSize {
+		w.side, w.begun = chunk.NewBeside(w.hash, w.blocks), w.at
+	}
+	if w.side != nil {
+		w.buf = w.side.Block()[:0]
+		return
+	}
+	w.buf = make([]byte, 0, min(pieceSize, w.limit-w.at))
+}
+
 // whole takes all that is left, in one piece that stays as it is until finish.
 func (w *filler) whole(p []byte) {
 	w.hash.Write(p)
@@ -73,16 +93,46 @@ func (w *filler) whole(p []byte) {
 }
 
 func (w *filler) flush() error {
-	err := putAt(w.file, w.buf, w.at)
-	if err == nil {
-		w.at += int64(len(w.buf))
+	p := w.buf
+	w.buf = p[:0]
+	if w.side != nil && p != nil {
+		w.side.Give(p[:cap(p)], p)
+		w.buf = nil
 	}
-	w.buf = w.buf[:0]
+	if err := putAt(w.file, p, w.at); err != nil {
+		return err
+	}
+	w.at += int64(len(p))
+	if w.side != nil && w.at-w.begun >= writeBehind {
+		w.file.WriteBehind(w.begun, w.at-w.begun)
+		w.begun = w.at
+	}
+	return nil
+}
+
+// settle has everything written and hashed.
+func (w *filler) settle() error {
+	err := w.flush()
+	if w.side != nil {
+		w.side.Drain()
+	}
 	return err
 }
 
-// take says that the file has all of size bytes, and their hash.
-func (w *filler) take(h hash.Hash, size int64) { w.hash, w.at = h, size }
+// end gives back what the filler holds besides the file.
+func (w *filler) end() {
+	if w.side == nil {
+		return
+	}
+	if w.buf != nil {
+		w.side.Give(w.buf[:cap(w.buf)], nil)
+	}
+	w.side.Close()
+	w.side, w.buf = nil, nil
+}
+
+// take says that the file has so many bytes already, and their hash.
+func (w *filler) take(h hash.Hash, bytes int64) { w.hash, w.at = h, bytes }
 
 // restart begins anew with an empty file.
 func (w *filler) restart() error {
@@ -126,6 +176,11 @@ func nextHole(p []byte) (data, hole int) {
 // finish checks the digest, writes what is pending, and sets the size. What
 // fitted into one piece is thus checked before it is written.
 func (w *filler) finish(want journal.Content) error {
+	if w.side != nil {
+		if err := w.settle(); err != nil {
+			return err
+		}
+	}
 	if w.at+int64(len(w.buf)) != want.Size || w.sum() != want.Digest {
 		return errDigest
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
+	"github.com/hydrasync/hydrasync/journal/chunk"
 )
 
 // stageContent makes the node's bytes in staging: from what came along, from a
@@ -73,6 +74,7 @@ const (
 type partials struct {
 	staging *beneath.Dir
 	litter  *litter
+	blocks  chunk.Blocks
 	mu      sync.Mutex
 	kept    map[journal.Digest]partial
 }
@@ -95,6 +97,7 @@ func (p *partials) with(want journal.Content, anew bool, fill func(name string, 
 		return err
 	}
 	err = fill(name, w)
+	defer w.end()
 	if err != nil && !pathOnly(err) && whole(err) == err && p.keep(want.Digest, name, w) {
 		return errors.Join(err, w.file.Close())
 	}
@@ -118,7 +121,7 @@ func (p *partials) open(want journal.Content, anew bool) (string, *filler, error
 	if err != nil {
 		return "", nil, err
 	}
-	return name, newFiller(f, want.Size), nil
+	return name, newFiller(f, want.Size, &p.blocks), nil
 }
 
 func (p *partials) take(want journal.Content) (string, *filler) {
@@ -138,13 +141,15 @@ func (p *partials) take(want journal.Content) (string, *filler) {
 		f.Close()
 		return "", nil
 	}
-	return k.name, &filler{file: f, hash: h, at: k.at, limit: want.Size}
+	w := newFiller(f, want.Size, &p.blocks)
+	w.take(h, k.at)
+	return k.name, w
 }
 
 func (p *partials) keep(d journal.Digest, name string, w *filler) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if w.at+int64(len(w.buf)) < minPartial || len(p.kept) >= maxPartials || w.flush() != nil {
+	if w.at+int64(len(w.buf)) < minPartial || len(p.kept) >= maxPartials || w.settle() != nil {
 		return false
 	}
 	state, err := w.hash.(encoding.BinaryMarshaler).MarshalBinary()

@@ -37,7 +37,9 @@ func (r *round) grow(ctx context.Context, t *task) (bool, error) {
 	if err != nil || h == nil {
 		return false, err
 	}
-	w := &filler{file: f, hash: h, at: o.Size, limit: n.Size}
+	w := newFiller(f, n.Size, &r.partials.blocks)
+	w.take(h, o.Size)
+	defer w.end()
 	if err := r.appendTail(ctx, t, w); err != nil {
 		f.Truncate(o.Size)
 		if err == errDigest {

@@ -33,7 +33,6 @@ var errOnItsWay = &pathError{"its content is on its way"}
 type hauls struct {
 	partials *partials
 	lists    *chunk.Store // nil: contents are fetched as a whole
-	blocks   chunk.Blocks
 	slots    *semaphore.Weighted
 	wake     chan struct{} // one place: a late node can be completed
 

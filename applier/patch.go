@@ -63,7 +63,7 @@ func (h *hauls) patch(ctx context.Context, f Fetcher, n *journal.Node, old *ance
 	if !ok || old == nil || w.at > 0 {
 		return false, nil
 	}
-	p := &patch{fetch: f, node: n, old: old, to: w.file, blocks: &h.blocks, hash: sha256.New()}
+	p := &patch{fetch: f, node: n, old: old, to: w.file, blocks: &h.partials.blocks, hash: sha256.New()}
 	if !p.plan(ctx, l, h.lists) {
 		return false, ctx.Err()
 	}
