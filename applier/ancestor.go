@@ -13,6 +13,7 @@ import (
 type ancestor struct {
 	file *beneath.File
 	node journal.Node // by its row
+	seen journal.Seen // likewise
 	size int64        // of the file
 	same bool         // nobody was at it since its row was written
 }
@@ -70,7 +71,7 @@ func (r *round) openAncestor(id journal.NodeID, s *journal.Stored) *ancestor {
 		f.Close()
 		return nil
 	}
-	return &ancestor{file: f, node: s.Node, size: st.Size, same: untouched(st, &s.Seen)}
+	return &ancestor{file: f, node: s.Node, seen: s.Seen, size: st.Size, same: untouched(st, &s.Seen)}
 }
 
 // mayDescend says whether a content that came with a new node may have an ancestor

@@ -10,7 +10,6 @@ import (
 // assemble copies what the old file has, waits for what has to be fetched, and
 // shows all of it to the hash, in order.
 func (p *patch) assemble(ctx context.Context) error {
-	p.marks = chunk.NewMarker(p.hash, 0, nil, p.want.Grain)
 	side := chunk.NewBeside(p.marks, p.blocks)
 	defer side.Close()
 	for i, s := range p.spans {
@@ -22,7 +21,19 @@ func (p *patch) assemble(ctx context.Context) error {
 		}
 	}
 	side.Drain()
-	return nil
+	return p.oldStayed()
+}
+
+// oldStayed says that nobody was at the old file meanwhile, if its bytes were believed.
+func (p *patch) oldStayed() error {
+	if p.hashed == 0 {
+		return nil
+	}
+	st, err := p.old.file.Stat()
+	if err == nil && !untouched(st, &p.old.seen) {
+		err = errDigest
+	}
+	return err
 }
 
 func (p *patch) await(ctx context.Context, i int) error {
@@ -57,7 +68,7 @@ func (p *patch) span(ctx context.Context, side *chunk.Beside, s chunk.Span) erro
 			side.Give(block, nil)
 			return errDigest // the old file has become shorter: it is not what the lists say
 		}
-		side.Give(block, block[:n])
+		side.Give(block, block[min(max(p.hashed-s.To, 0), n):n])
 		if s.Way != chunk.Fetch && !(p.cloned && s.Way == chunk.Copy && s.From == s.To) {
 			if err := p.put(block[:n], s.To); err != nil {
 				return err

@@ -28,6 +28,11 @@
 //   - Nothing is written outside the root; see package beneath.
 //   - A mass delete holds until a person confirms it.
 //
+// # Large contents
+//
+// Of an edited file only what the old one lacks is fetched, see patch and package
+// chunk. The digest over what was put together decides whether it counts.
+//
 // # Where state lives
 //
 //	DEST/.hydrasync/        0700, on the same file system as DEST

@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"crypto/sha256"
+	"encoding"
 	"errors"
 	"hash"
 	"io"
@@ -40,7 +41,9 @@ const (
 //	                    fetch, beside
 //
 // The lists that say so may be wrong, and the old file may be edited meanwhile: the
-// digest over all of the new bytes decides.
+// digest over the new bytes decides. Where the file begins with the old bytes, and nobody was at
+// the old file, the digest goes on from a mark that was left when those were hashed here,
+// as it does for an append.
 type patch struct {
 	fetch  Fetcher
 	node   *journal.Node
@@ -48,11 +51,13 @@ type patch struct {
 	to     *beneath.File
 	want   chunk.List
 	spans  []chunk.Span
+	own    chunk.Record    // what is known here of the old content, or of its beginning
 	came   []chan struct{} // closed when a span's bytes are in the file; nil for copies
 	cloned bool            // the file began as a copy of the old one
 	blocks *chunk.Blocks
 	hash   hash.Hash
 	marks  *chunk.Marker
+	hashed int64 // bytes that the hash has seen before
 	begun  int64 // bytes whose way to the disk has begun
 }
 
@@ -113,6 +118,7 @@ func (p *patch) plan(ctx context.Context, l Lister, lists *chunk.Store) (ok bool
 func (p *patch) known(ctx context.Context, l Lister, lists *chunk.Store) chunk.List {
 	n := p.old.node
 	if r, ok := lists.GetBegun(n.Body.Digest); ok && r.List.Size() <= n.Body.Size {
+		p.own = r
 		return r.List
 	}
 	n.ID = p.node.ID // the capitol may not know the other one any more, or by another id
@@ -140,6 +146,7 @@ func (p *patch) cutOld(ctx context.Context, begun chunk.List) (chunk.List, error
 // run fetches and puts together, beside each other.
 func (p *patch) run(ctx context.Context) error {
 	p.clone()
+	p.resume()
 	p.came = make([]chan struct{}, len(p.spans))
 	for i, s := range p.spans {
 		if s.Way == chunk.Fetch {
@@ -165,6 +172,22 @@ func (p *patch) clone() {
 		}
 	}
 	p.cloned = stay > p.node.Body.Size/2 && p.to.Clone(p.old.file) == nil
+}
+
+// resume spares the hash what the old content begins with too.
+func (p *patch) resume() {
+	p.marks = chunk.NewMarker(p.hash, 0, nil, p.want.Grain)
+	first := p.spans[0]
+	if first.Way != chunk.Copy || first.From != 0 {
+		return
+	}
+	m, ok := p.own.MarkAt(first.Length)
+	if !ok || p.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(m.State) != nil {
+		p.hash.Reset()
+		return
+	}
+	p.hashed = m.At
+	p.marks = chunk.NewMarker(p.hash, m.At, p.own.MarksUntil(m.At), p.want.Grain)
 }
 
 // fetchSome fetches spans until none is left, the first ones first.

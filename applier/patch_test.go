@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -333,4 +334,47 @@ func BenchmarkPatch(b *testing.B) {
 			}
 		}
 	}
+}
+
+// meddling is a capitol that is asked for a list while somebody edits the city's file.
+type meddling struct {
+	*listing
+	edit func()
+}
+
+func (m *meddling) Chunks(ctx context.Context, n journal.Node) (chunk.List, error) {
+	m.edit()
+	return m.listing.Chunks(ctx, n)
+}
+
+// The first edit leaves marks, from which the digest of the second goes on.
+func TestAnEditOfTheOldFileDuringAPatchIsSeen(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newListing()
+	body := noise(1, patchSize)
+	f := c.file(journal.Root, "f", body)
+	c.apply(t, a, c.set())
+	body = body[:4<<20] + "edited" + body[4<<20:]
+	c.write(f, body)
+	c.apply(t, a, c.set())
+	c.write(f, body[:3<<20]+"again"+body[3<<20:])
+	s := c.set()
+	m := &meddling{c, sync.OnceFunc(func() {
+		f, err := os.OpenFile(filepath.Join(dir, "f"), os.O_WRONLY, 0)
+		if err == nil {
+			_, err = f.WriteAt([]byte("edited on the city"), 0)
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Error(err)
+		}
+	})}
+	mustApply(t, a, s, m)
+	for a.Confirmed() != s.Position {
+		<-a.Late()
+		if err := a.Complete(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.equal(t, dir)
+	healthy(t, a, dir)
 }

@@ -20,6 +20,8 @@
 //     after the quiet window; at max-wait at the latest. Its digest is of bytes
 //     that were the same before and after the reading, or of the old part
 //     of a file that only grows.
+//   - A large file is listed as chunks while it is hashed. Where the list before shows that it begins
+//     as before, that part is believed, and read again in the background.
 //   - A moved file or directory keeps its node: a name is new, its inode and
 //     birth time are known, and the old name no longer shows them. Hard links
 //     share a link group exactly while two names of the tree share an inode.
