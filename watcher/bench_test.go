@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/hydrasync/hydrasync/journal"
-	"github.com/hydrasync/hydrasync/watcher"
 )
 
 // benchRig is a rig with a tree of dirs directories with files files each.
@@ -82,29 +81,28 @@ func BenchmarkABurst(b *testing.B) {
 	r := newRig(b)
 	r.start()
 	b.ReportAllocs()
-	for b.Loop() {
+	for i := 0; b.Loop(); i++ {
 		fill(b, r.path("burst"), 20, 100)
-		r.settle()
+		r.mark(fmt.Sprintf("filled%d", i))
 		mustNot(b, os.RemoveAll(r.path("burst")))
-		r.settle()
+		r.until("the burst is gone", func() string {
+			if _, err := r.j.Resolve(b.Context(), "burst"); err == nil {
+				return "it is there"
+			}
+			return ""
+		})
 	}
 	perPath(b, 2*20*101)
 }
 
-// One line more in a file that somebody holds open.
-func BenchmarkALineOfALog(b *testing.B) {
-	r := newRig(b, func(c *watcher.Config) {})
-	mustNot(b, os.WriteFile(r.path("log"), make([]byte, 16<<20), 0o644))
-	r.start()
-	r.settle()
-	f, err := os.OpenFile(r.path("log"), os.O_WRONLY|os.O_APPEND, 0)
-	mustNot(b, err)
-	defer f.Close()
-	b.ReportAllocs()
-	for b.Loop() {
-		seq := r.j.Position().Seq
-		_, err := f.WriteString("a line of a log that tells something\n")
-		mustNot(b, err)
-		mustNot(b, r.j.Wait(context.Background(), seq))
-	}
+// mark makes a file and waits for its entry: what was heard before it is
+// appended by then.
+func (r *rig) mark(name string) {
+	mustNot(r.t, os.WriteFile(r.path(name), nil, 0o644))
+	r.until("the mark is seen", func() string {
+		if _, err := r.j.Resolve(r.t.Context(), name); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -57,6 +58,7 @@ type reader struct {
 	root *root
 	tick ticks
 	bufs sync.Pool
+	seen atomic.Int64 // files that were hashed, all in all
 
 	lists  *chunk.Store // of large files; nil: none are made
 	blocks chunk.Blocks
@@ -90,6 +92,7 @@ func (r *reader) read(ctx context.Context, job reading) (*content, error) {
 	if !c.idle && !job.ripe && !appended && !job.mayGrow(&st) {
 		return nil, waitFor(who)
 	}
+	r.seen.Add(1)
 	if err := r.digest(ctx, fd, c, &job, appended); err != nil {
 		return nil, err
 	}

@@ -196,12 +196,3 @@ func BenchmarkReconcile(b *testing.B) {
 }
 
 // From write(2) to the journal's answer, durable.
-func BenchmarkSavedFile(b *testing.B) {
-	r := newRig(b)
-	r.start()
-	for b.Loop() {
-		head := r.j.Position().Seq
-		mustNot(b, os.WriteFile(r.path("f"), fmt.Append(nil, head), 0o644))
-		mustNot(b, r.j.Wait(context.Background(), head))
-	}
-}

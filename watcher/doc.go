@@ -32,7 +32,14 @@
 //   - Directories without a watch (limit, over-long path) are polled and listed.
 //   - Nothing follows a symbolic link, and FIFOs, sockets and devices are never opened.
 //   - Memory is bounded: the dirty set widens from names to directories to the
-//     whole tree, walks stream their findings.
+//     whole tree, walks stream their findings, and what a burst grew is given back at rest.
+//
+// What it costs. A change alone is looked at at once; most of its time is the
+// journal's flush. A burst is looked at when it pauses and now and then while it
+// goes on, see pace: its files are read once, in batches. The lines of a log that
+// somebody holds open wait for each other up to appendPause. A reconcile of an unchanged
+// tree is one listing a directory, one stat a name and one page of rows per some
+// hundred names, merged in the order of names; two walkers share it.
 //
 // Limits. A file that somebody holds open and changes in place beyond max-wait
 // is appended when two readings agree, which may be in the middle of a slow

@@ -7,3 +7,6 @@ func (w *Watcher) Hold() (release func()) {
 	d.mu.Lock()
 	return d.mu.Unlock
 }
+
+// Hashed is how many files the session read to hash them.
+func (w *Watcher) Hashed() int64 { return w.current().reader.seen.Load() }

@@ -33,7 +33,7 @@ type place struct {
 const maxPlaces = 8 << 10
 
 func newLooker(s *session) *looker {
-	k := &looker{session: s, grew: map[string]time.Time{}}
+	k := &looker{session: s, grew: map[string]time.Time{}, awake: true}
 	k.reset()
 	return k
 }

@@ -120,17 +120,3 @@ func TestQuietFileIsRipeAfterTheWindow(t *testing.T) {
 		t.Errorf("ripe after %v", took)
 	}
 }
-
-func BenchmarkDirtySet(b *testing.B) {
-	names := make([]string, 10_000)
-	for i := range names {
-		names[i] = fmt.Sprintf("dir%d/file%d", i%100, i)
-	}
-	d := newDirty()
-	for i := 0; b.Loop(); i++ {
-		d.hear(names[i%len(names)], oneName)
-		if i%len(names) == 0 {
-			d.take(time.Now(), len(names))
-		}
-	}
-}

@@ -1,5 +1,7 @@
 package watcher
 
+import "strings"
+
 // table is the set of watched directories: a tree, because a directory that
 // moves takes along what is beneath it, and an index by identity, because a
 // watch belongs to an inode and can stand under one name only.
@@ -46,6 +48,7 @@ func (t *table) reach(path string) *dir {
 	p := t.reach(parent)
 	d := p.subs[name]
 	if d == nil {
+		name = strings.Clone(name) // the path is not kept for it
 		d = &dir{parent: p, name: name}
 		if p.subs == nil {
 			p.subs = map[string]*dir{}
