@@ -1,9 +1,12 @@
 package watcher
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
 )
 
 // appendAll makes changes of what the sights came to, appends them, and sets
@@ -79,7 +82,7 @@ func (l *look) failed(s *sight, err error) {
 // nothingNew says that the row already tells what the sight shows.
 func (l *look) nothingNew(s *sight) bool {
 	old := s.node
-	if s.job == nil && fresh(&s.st, l.now) {
+	if s.job == nil && fresh(&s.st, s.first) {
 		return false
 	}
 	return old != nil && s.read == nil && !s.whole && unchanged(old, &s.st) &&
@@ -200,12 +203,27 @@ func (l *look) target(s *sight) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return readlink(fd, s.name)
+	target, err := readlink(fd, s.name)
+	return target, errors.Join(err, s.still(fd))
+}
+
+// errSlipped counts as missing: the path is looked at again.
+var errSlipped = fmt.Errorf("it was replaced between two calls: %w", unix.ENOENT)
+
+// still makes sure that a directory's descriptor shows under the name what the
+// sight saw: the directory may have changed places with another since, and what was read
+// by the descriptor would belong to something else.
+func (s *sight) still(fd int) error {
+	st, err := statAt(fd, s.name)
+	if err == nil && (st.ident != s.st.ident || st.ctime != s.st.ctime) {
+		err = errSlipped
+	}
+	return err
 }
 
 // xattrs reads them, unless the ctime says that they are the row's.
 func (l *look) xattrs(s *sight) ([]journal.Xattr, error) {
-	if s.node != nil && sameBytes(s.node, &s.st) && !(s.job == nil && fresh(&s.st, l.now)) {
+	if s.node != nil && sameBytes(s.node, &s.st) && !(s.job == nil && fresh(&s.st, s.first)) {
 		return s.node.Node.Xattrs, nil
 	}
 	if c := s.read; c != nil && c.st.ident == s.st.ident && c.st.ctime == s.st.ctime {
@@ -215,7 +233,8 @@ func (l *look) xattrs(s *sight) ([]journal.Xattr, error) {
 	if err != nil {
 		return nil, err
 	}
-	return xattrs(fd, s.name)
+	found, err := xattrs(fd, s.name)
+	return found, errors.Join(err, s.still(fd))
 }
 
 func seenOf(st *stat) journal.Seen {

@@ -70,7 +70,7 @@ func (l *look) mustRead(s *sight) bool {
 	if s.node == nil || s.node.Node.Kind != journal.File || s.whole || !sameAtName(s.node, &s.st) {
 		return true
 	}
-	if s.job == nil && s.st.size < stateFrom && fresh(&s.st, l.now) {
+	if s.job == nil && s.st.size < stateFrom && fresh(&s.st, s.first) {
 		return true
 	}
 	return !sameBytes(s.node, &s.st) && !l.explained(s)

@@ -53,8 +53,9 @@ func (t ticks) racy(st *stat, then time.Time) bool {
 
 // fresh says that an event's path shows something so new that an equal
 // stat proves nothing: a file made, removed and made again within a tick can
-// have the same inode, size and times, whatever the file system.
-func fresh(st *stat, now time.Time) bool { return now.Sub(st.ctime.Std()) < 5*jiffies }
+// have the same inode, size and times, whatever the file system. What counts is
+// when the event was heard: the look may have waited for a burst to pause.
+func fresh(st *stat, heard time.Time) bool { return heard.Sub(st.ctime.Std()) < 5*jiffies }
 
 func kernelAtLeast(major, minor int) bool {
 	var u unix.Utsname
