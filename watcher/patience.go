@@ -48,12 +48,17 @@ func (p patience) closed(m mark, now time.Time) mark {
 	return p.hold(m, now, now.Add(blink))
 }
 
-// torn puts off a file that changed while it was read. It may be written
-// without end, so the pauses grow, up to max-wait.
-func (p patience) torn(m mark, now time.Time) mark {
-	m.tries++
+// torn puts off a file that changed while it was read. A write just began or
+// ended, so a small one is read again soon; but it may be written without end, so
+// the pauses grow, up to max-wait.
+func (p patience) torn(m mark, now time.Time, small bool) mark {
+	m.tears++
 	m.held = true
-	m.due = now.Add(min(busyPause*time.Duration(m.tries), p.max))
+	pause := min(busyPause*time.Duration(m.tears), p.max)
+	if small {
+		pause = min(pause, blink<<min(m.tears-1, 10))
+	}
+	m.due = now.Add(pause)
 	return m
 }
 

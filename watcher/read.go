@@ -172,10 +172,10 @@ func (l *look) judge(s *sight, err error) {
 	case errors.Is(err, errLong):
 		l.readLater(s)
 	case errors.Is(err, errChanged), missing(err):
-		if s.tries >= tornTries {
+		if s.tears >= tornTries {
 			l.problems.add(s.path, "read", errBusy)
 		}
-		l.wait(s, l.patience.torn(s.mark, now))
+		l.wait(s, l.patience.torn(s.mark, now, s.st.size < stateFrom))
 	case errors.Is(err, context.Canceled):
 		s.read, s.putOff = nil, true
 	default:

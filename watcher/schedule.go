@@ -22,6 +22,7 @@ type mark struct {
 	held        bool      // events do not bring due forward
 	open        bool      // somebody had it open for writing at the last look
 	tries       int       // looks that ended in "not yet"
+	tears       int       // readings during which it changed
 	first, last time.Time // of the events
 	since       time.Time // of the first look that found its node missing; zero: none did since the last event
 	due         time.Time
@@ -70,7 +71,7 @@ func (s *schedule) later(m mark) {
 	s.raise(have, m.scope)
 	have.whole = have.whole || m.whole
 	have.open = m.open
-	have.tries = max(have.tries, m.tries)
+	have.tries, have.tears = max(have.tries, m.tries), max(have.tears, m.tears)
 	if m.first.Before(have.first) {
 		have.first = m.first
 	}
@@ -201,7 +202,7 @@ func (s *schedule) fold(into func(path string) (string, scope)) {
 		}
 		have := s.marks[to]
 		if have == nil {
-			have = &mark{path: to, scope: oneName, whole: m.whole, held: m.held, tries: m.tries, first: m.first, last: m.last, due: m.due}
+			have = &mark{path: to, scope: oneName, whole: m.whole, held: m.held, tries: m.tries, tears: m.tears, first: m.first, last: m.last, due: m.due}
 			s.marks[to] = have
 			s.order = append(s.order, have)
 		}

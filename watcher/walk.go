@@ -278,7 +278,7 @@ func (s *session) readAhead(ctx context.Context, t task) error {
 	case errors.Is(err, errUnsure):
 		s.dirty.later(s.patience.unknown(t.mark, now))
 	default:
-		s.dirty.later(s.patience.torn(t.mark, now))
+		s.dirty.later(s.patience.torn(t.mark, now, false))
 	}
 	return nil
 }
