@@ -126,6 +126,8 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 		clear(a.doubts)
 		err = a.journal.Renumber(ctx)
 	}
+	names, found := a.folders.root.Top().Names()
+	a.bare.Store(found == nil && len(names) <= 1) // our own folder
 	return errors.Join(err, a.highest.read(ctx, a.journal))
 }
 

@@ -299,7 +299,7 @@ func (c *capitol) compare(path string, n journal.Node, inodes map[journal.NodeID
 // city opens a destination; it is closed with the test.
 func city(t testing.TB, root string, change ...func(*applier.Config)) *applier.Applier {
 	t.Helper()
-	cfg := applier.Config{Root: root, MaxDelete: applier.Limit{Count: 1 << 40}}
+	cfg := applier.Config{Root: root, MaxDelete: applier.Limit{Count: 1 << 40}, Patience: time.Hour}
 	for _, f := range change {
 		f(&cfg)
 	}

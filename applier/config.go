@@ -19,6 +19,7 @@ type Config struct {
 	Trash       time.Duration // how long replaced versions are kept; zero: [DefaultTrash]; negative: not at all
 	TrashMax    int64         // bytes of all of them; zero: [DefaultTrashMax]
 	VerifyEvery time.Duration // zero: [DefaultVerifyEvery]
+	Patience    time.Duration // how long a set waits for contents from the capitol; zero: [DefaultPatience]
 	DryRun      bool          // count what would change, write nothing
 	Log         zerolog.Logger
 	Calls       beneath.Calls // sees every changing call; for tests
@@ -29,6 +30,7 @@ const (
 	DefaultTrash       = 24 * time.Hour
 	DefaultTrashMax    = 1 << 30
 	DefaultVerifyEvery = time.Hour
+	DefaultPatience    = 200 * time.Millisecond // a large file, or a slow link, holds up no other change
 )
 
 // DefaultMaxDelete holds when more than half of the paths and more than a
@@ -103,6 +105,9 @@ func (c *Config) check() error {
 	}
 	if c.VerifyEvery == 0 {
 		c.VerifyEvery = DefaultVerifyEvery
+	}
+	if c.Patience == 0 {
+		c.Patience = DefaultPatience
 	}
 	return nil
 }

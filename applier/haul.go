@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/journal/chunk"
@@ -14,9 +13,6 @@ import (
 const (
 	// hauling contents are fetched at once: they wait for the network, not for the disk.
 	hauling = 16
-	// patience is how long a set waits for contents to come before it goes on
-	// without them: a large file, or a slow link, holds up no other change.
-	patience = 200 * time.Millisecond
 	// maxLate bounds the nodes that were left behind and are not there yet. At the bound
 	// sets wait for their contents.
 	maxLate = 1000

@@ -13,6 +13,8 @@ import (
 	"github.com/hydrasync/hydrasync/journal"
 )
 
+func impatient(c *applier.Config) { c.Patience = time.Millisecond }
+
 // slow is a capitol whose large contents come when the test lets them.
 type slow struct {
 	*capitol
@@ -54,7 +56,7 @@ var large = strings.Repeat("a large content ", 10_000)
 
 func TestALargeContentHoldsUpNoOtherChange(t *testing.T) {
 	dir := t.TempDir()
-	a, c := city(t, dir), newSlow()
+	a, c := city(t, dir, impatient), newSlow()
 	c.file(journal.Root, "first", "first")
 	mustApply(t, a, c.set(), c)
 	before := a.Confirmed()
@@ -88,7 +90,7 @@ func TestALargeContentHoldsUpNoOtherChange(t *testing.T) {
 
 func TestTheOldFileStaysUntilTheNewOneIsWhole(t *testing.T) {
 	dir := t.TempDir()
-	a, c := city(t, dir), newSlow()
+	a, c := city(t, dir, impatient), newSlow()
 	id := c.file(journal.Root, "file", "old")
 	mustApply(t, a, c.set(), c)
 	c.write(id, large)
@@ -113,7 +115,7 @@ func TestWhatIsLateMayGo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			a, c := city(t, dir), newSlow()
+			a, c := city(t, dir, impatient), newSlow()
 			d := c.dir(journal.Root, "dir")
 			id := c.file(d, "file", large)
 			mustApply(t, a, c.set(), c)
@@ -130,7 +132,7 @@ func TestWhatIsLateMayGo(t *testing.T) {
 
 func TestAConnectionThatBreaksWhileSomethingIsLate(t *testing.T) {
 	dir := t.TempDir()
-	a, c := city(t, dir), newSlow()
+	a, c := city(t, dir, impatient), newSlow()
 	c.file(journal.Root, "first", "first")
 	mustApply(t, a, c.set(), c)
 	c.file(journal.Root, "large", large)
@@ -148,14 +150,14 @@ func TestAConnectionThatBreaksWhileSomethingIsLate(t *testing.T) {
 
 func TestCloseWhileSomethingIsLate(t *testing.T) {
 	dir := t.TempDir()
-	a, c := city(t, dir), newSlow()
+	a, c := city(t, dir, impatient), newSlow()
 	c.file(journal.Root, "large", large)
 	set := c.set()
 	mustApply(t, a, set, c)
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a = city(t, dir)
+	a = city(t, dir, impatient)
 	if !a.Confirmed().IsZero() {
 		t.Error("the position says that all is here")
 	}

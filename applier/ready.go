@@ -37,7 +37,7 @@ func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
 		switch {
 		case inline && int64(len(body)) == n.Body.Size:
 			nodes = append(nodes, n)
-		case !inline && f != nil && n.ID > a.highest.get() && !a.mayDescend(ctx, s, n):
+		case !inline && f != nil && (a.bare.Load() || !s.Full) && n.ID > a.highest.get() && !a.mayDescend(ctx, s, n):
 			a.prefetch(ctx, n, f)
 		}
 	}
@@ -108,7 +108,8 @@ func (p *preparing) one(n *journal.Node) error {
 	})
 }
 
-// prefetch begins to fetch a content that nothing on this disk has.
+// prefetch begins to fetch a content that no file of ours has. In a comparison
+// others may have it, at its very place: then it is for the set to look.
 func (a *Applier) prefetch(ctx context.Context, n *journal.Node, f Fetcher) {
 	if rows, err := a.journal.ByDigest(ctx, n.Body.Digest); err == nil && len(rows) == 0 {
 		a.hauls.start(f, n, nil)

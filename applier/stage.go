@@ -26,7 +26,7 @@ func (r *round) stage() error {
 	if err := r.stageAll(first); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(r.cfg.Patience)
 	if err := r.await(first, deadline); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ type stock struct {
 	partials *partials
 	hauls    *hauls
 	line     line
+	bare     atomic.Bool // the destination held nothing when the subscription began
 
 	life sync.RWMutex // held for reading by whoever works beside the sets
 	over bool
