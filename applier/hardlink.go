@@ -35,8 +35,14 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 		if err != nil {
 			return false, err
 		}
-		if own, ok, err := r.look(at); err != nil || ok && own.Ino == inode.Ino {
-			return true, err // a name of that inode already
+		own, ok, err := r.look(at)
+		switch {
+		case err != nil:
+			return true, err
+		case ok && own.Ino == inode.Ino && r.dressedBy(t):
+			return true, nil // a name of that inode already
+		case ok && own.Ino == inode.Ino:
+			return true, r.dressOld(t)
 		}
 	}
 	dir, release, err := r.spotDir(donor)
@@ -52,7 +58,22 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 		return false, err
 	}
 	t.staged, t.made = name, objectOf(inode)
-	return true, nil
+	if t.node.Kind == journal.Symlink || r.dressedBy(t) {
+		return true, nil
+	}
+	f, err := r.folders.staging.Read(name)
+	if err != nil {
+		return true, err
+	}
+	defer f.Close()
+	return true, r.dressFile(t, f)
+}
+
+// dressedBy says whether the inode that a task shares was dressed in this set. What
+// only the rows of its other names say may not be so: a repair of one name, as it was
+// to be, changes them all.
+func (r *round) dressedBy(t *task) bool {
+	return t.lead != nil && t.lead.node.Link == t.node.Link
 }
 
 // part finds names that share an inode and are to be of different groups from now
