@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -147,8 +148,8 @@ func (a *Applier) Late() <-chan struct{} { return a.hauls.wake }
 // Complete makes the nodes whose contents have come since their sets. Its errors
 // are those of Apply.
 func (a *Applier) Complete(ctx context.Context, f Fetcher) error {
-	if entries := a.hauls.due(); len(entries) > 0 {
-		return a.Apply(ctx, Set{Entries: entries}, f)
+	if _, some := a.hauls.due(); some {
+		return a.Apply(ctx, Set{}, f)
 	}
 	return nil
 }
@@ -184,6 +185,7 @@ func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
 	if a.closed {
 		return ErrClosed
 	}
+	a.addDue(&s)
 	err := whole(a.apply(ctx, s, f, false))
 	a.troubles.setState(err)
 	if a.Behind() {
@@ -193,6 +195,24 @@ func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
 		}
 	}
 	return err
+}
+
+// addDue puts into a set what earlier ones have left behind and can be made by now.
+func (a *Applier) addDue(s *Set) {
+	due, _ := a.hauls.due()
+	if len(due) == 0 {
+		return
+	}
+	told := make(map[journal.NodeID]bool, len(s.Entries))
+	for i := range s.Entries {
+		told[s.Entries[i].Change.Node.ID] = true
+	}
+	s.Entries = slices.Clip(s.Entries)
+	for _, e := range due {
+		if !told[e.Change.Node.ID] {
+			s.Entries = append(s.Entries, e)
+		}
+	}
 }
 
 // apply leaves rows and disk agreeing also when it fails, as far as the disk lets it.
@@ -214,7 +234,7 @@ func (a *Applier) applyRound(ctx context.Context, s Set, f Fetcher, again bool) 
 	r := newRound(ctx, a, s, f)
 	r.again = again
 	defer r.close()
-	steps := []func() error{r.plan, r.hold, r.stage, r.commit, r.place, r.clear, r.seal, r.record}
+	steps := []func() error{r.plan, r.hold, r.stage, r.keepHolders, r.commit, r.place, r.clear, r.seal, r.record}
 	if a.cfg.DryRun {
 		steps = []func() error{r.plan, r.hold, r.count, r.record}
 	}

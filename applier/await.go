@@ -2,7 +2,11 @@ package applier
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
 )
 
 // await takes the contents that the capitol was asked for as they come. What
@@ -61,6 +65,50 @@ func (r *round) waitFor(t *task, over <-chan struct{}) (bool, error) {
 func (r *round) leave(t *task) {
 	t.state, t.err = failed, errOnItsWay
 	r.behind = append(r.behind, t)
+}
+
+// keepHolders keeps what is to go where it is as long as the node that takes its name
+// is not here: a name that leads somewhere at every moment at the capitol does so
+// here.
+func (r *round) keepHolders() error {
+	if !slices.ContainsFunc(r.tasks, func(t *task) bool { return t.gone && t.state == todo }) {
+		return nil
+	}
+	for _, n := range r.missing() {
+		at := spot{n.Parent, n.Name}
+		id, err := r.places.holder(at)
+		if err != nil {
+			return err
+		}
+		if h := r.byID[id]; h != nil && h.gone && h.state == todo && !r.comes(at) {
+			r.leave(h)
+		}
+	}
+	return nil
+}
+
+// missing are the nodes that this set, or one before it, could not make because of
+// their contents.
+func (r *round) missing() (nodes []journal.Node) {
+	told := make(map[journal.NodeID]bool, len(r.set.Entries))
+	for i := range r.set.Entries {
+		told[r.set.Entries[i].Change.Node.ID] = true
+	}
+	nodes = r.troubles.wanted(r.hauls.wanted(nil))
+	nodes = slices.DeleteFunc(nodes, func(n journal.Node) bool { return told[n.ID] }) // it has another state now
+	for _, t := range r.tasks {
+		if errors.Is(t.err, errOnItsWay) || errors.Is(t.err, errMovedOn) {
+			nodes = append(nodes, *t.node)
+		}
+	}
+	return nodes
+}
+
+// comes says whether a place is taken by this set.
+func (r *round) comes(at spot) bool {
+	return slices.ContainsFunc(r.tasks, func(t *task) bool {
+		return !t.gone && t.state != failed && t.node.Parent == at.parent && t.node.Name == at.name
+	})
 }
 
 // copyOf makes a task's content from that of another one, which took what both

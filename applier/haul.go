@@ -54,7 +54,7 @@ type haul struct {
 // late is a node that a set has left behind.
 type late struct {
 	entry journal.Entry
-	haul  *haul
+	haul  *haul // nil: it waits for what takes its name
 }
 
 func newHauls(p *partials, lists *chunk.Store) *hauls {
@@ -218,27 +218,50 @@ func (h *hauls) settle(entries []journal.Entry, left []*task) int {
 	}
 	for _, t := range left {
 		h.late[t.node.ID] = late{t.entry, t.haul}
-		select {
-		case <-t.haul.done:
+		if t.haul.came() {
 			h.signalLocked()
-		default:
 		}
 	}
 	return len(h.late)
 }
 
-// due are the late nodes whose content has come, or will not.
-func (h *hauls) due() (entries []journal.Entry) {
+// came says whether nothing is to be waited for any more.
+func (l *haul) came() bool {
+	if l == nil {
+		return false
+	}
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// due are the late nodes that a set has to try again: those whose content has come,
+// or will not, and those that wait for others. some says that there are any of the first.
+func (h *hauls) due() (entries []journal.Entry, some bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, n := range h.late {
-		select {
-		case <-n.haul.done:
+		if n.haul == nil || n.haul.came() {
 			entries = append(entries, n.entry)
-		default:
+			some = some || n.haul != nil
 		}
 	}
-	return entries
+	return entries, some
+}
+
+// wanted adds the late nodes, as they are to be.
+func (h *hauls) wanted(nodes []journal.Node) []journal.Node {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.late {
+		if c := &n.entry.Change; !c.Gone {
+			nodes = append(nodes, c.Node)
+		}
+	}
+	return nodes
 }
 
 // count is how many nodes are late.

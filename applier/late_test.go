@@ -1,10 +1,12 @@
 package applier_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -186,6 +188,67 @@ func TestWhatIsPreparedIsUsedOrDropped(t *testing.T) {
 	}
 	a.Prepare(t.Context(), &set, c)
 	mustApply(t, a, set, c)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
+
+// A file that another node's file replaces by a rename: the name leads somewhere
+// all the time.
+func TestANameThatIsTakenIsNeverMissing(t *testing.T) {
+	for name, apart := range map[string]bool{"in one set": false, "the old one goes later": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			a, c := city(t, dir, impatient), newSlow()
+			old := c.file(journal.Root, "name", "old")
+			mustApply(t, a, c.set(), c)
+			there := func() {
+				t.Helper()
+				if got, err := os.ReadFile(filepath.Join(dir, "name")); err != nil || string(got) != "old" {
+					t.Errorf("%q, %v", got, err)
+				}
+			}
+			c.remove(old)
+			c.file(journal.Root, "name", large)
+			set := c.set()
+			if apart {
+				slices.SortFunc(set.Entries, func(x, y journal.Entry) int { return cmp.Compare(y.Seq, x.Seq) })
+				mustApply(t, a, applier.Set{Entries: set.Entries[:1]}, c)
+				there()
+				set.Entries = set.Entries[1:]
+			}
+			mustApply(t, a, set, c)
+			there()
+			if a.Confirmed() == set.Position {
+				t.Error("the position says that all is here")
+			}
+			c.complete(t, a, set.Position)
+			a.Settle()
+			c.equal(t, dir)
+			healthy(t, a, dir)
+		})
+	}
+}
+
+func TestANameWhoseNextContentMovedOnIsNotMissing(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newCapitol()
+	c.inline = 0
+	old := c.file(journal.Root, "name", "old")
+	mustApply(t, a, c.set(), c)
+	c.remove(old)
+	f := c.file(journal.Root, "name", "moved on")
+	lost := fetcher(func(context.Context, journal.Node, int64, int64, io.Writer) error { return movedOn{} })
+	mustApply(t, a, c.set(), lost)
+	if got, err := os.ReadFile(filepath.Join(dir, "name")); err != nil || string(got) != "old" {
+		t.Errorf("%q, %v", got, err)
+	}
+	c.write(f, "newer")
+	set := c.set()
+	mustApply(t, a, set, c)
+	if a.Confirmed() != set.Position {
+		t.Error("something is still late")
+	}
+	a.Settle()
 	c.equal(t, dir)
 	healthy(t, a, dir)
 }

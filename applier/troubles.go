@@ -130,6 +130,18 @@ func (t *troubles) due(now time.Time) []journal.Entry {
 	return entries
 }
 
+// wanted adds the nodes whose newer state is still to come.
+func (t *troubles) wanted(nodes []journal.Node) []journal.Node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.paths {
+		if p.owed && !p.entry.Change.Gone {
+			nodes = append(nodes, p.entry.Change.Node)
+		}
+	}
+	return nodes
+}
+
 // nodes are those that could not be made as they are wanted.
 func (t *troubles) nodes() []journal.Node {
 	t.mu.Lock()
