@@ -16,7 +16,7 @@ import (
 // counter fails the n-th changing call, or ends the world there: then every
 // later call fails too, as if the process were gone.
 type counter struct {
-	n    int64 // 0: only count
+	n    atomic.Int64 // 0: only count
 	err  error
 	dead bool
 	seen atomic.Int64
@@ -27,7 +27,7 @@ var errKilled = errors.New("killed")
 
 func (c *counter) Before(op, name string) error {
 	i := c.seen.Add(1)
-	if c.n == 0 || i < c.n || i > c.n && !c.dead {
+	if n := c.n.Load(); n == 0 || i < n || i > n && !c.dead {
 		return nil
 	}
 	c.op.CompareAndSwap(nil, op+" "+name)
@@ -71,7 +71,8 @@ func scenario(t *testing.T, dir string) (c *capitol, set applier.Set) {
 // every n, starts again, and applies the set again.
 func TestACrashAtAnyCallIsHealed(t *testing.T) {
 	for n := int64(1); ; n++ {
-		calls := &counter{n: n, err: errKilled, dead: true}
+		calls := &counter{err: errKilled, dead: true}
+		calls.n.Store(n)
 		over := false
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			dir := t.TempDir()
@@ -149,15 +150,15 @@ func TestAnErrorAtAnyCallIsHealed(t *testing.T) {
 				c, set := scenario(t, dir)
 				calls := &counter{err: no}
 				a := city(t, dir, func(cfg *applier.Config) { cfg.Calls = calls })
-				calls.n = calls.seen.Load() + n - 11
+				calls.n.Store(calls.seen.Load() + n - 11)
 				err := a.Apply(t.Context(), set, c)
-				if calls.seen.Load() < calls.n {
+				if calls.seen.Load() < calls.n.Load() {
 					break
 				}
 				if no == syscall.ENOSPC && calls.op.Load() != nil && err != nil && !errors.Is(err, applier.ErrNoSpace) {
 					t.Errorf("call %d (%v): Apply said %v", n, calls.op.Load(), err)
 				}
-				calls.n = 0
+				calls.n.Store(0)
 				mustApply(t, a, set, c)
 				c.equal(t, dir)
 				healthy(t, a, dir)
