@@ -49,6 +49,9 @@ func (l *look) change(s *sight) error {
 		return nil
 	case c == nil:
 		return nil
+	case l.fleeting(s):
+		l.stir = append(l.stir, s.path)
+		return nil
 	}
 	if s.node != nil && s.node.Node.Equal(c.Node) && !worthKeeping(s, c) {
 		return nil
@@ -61,6 +64,23 @@ func (l *look) change(s *sight) error {
 		return l.stirLinks(s.node.Node.Link)
 	}
 	return nil
+}
+
+// fewSights is up to how many a look takes the time to ask again for new files.
+const fewSights = 16
+
+// fleeting says that a new file's name is gone already: an editor's temporary file, renamed
+// while it was read, is no news.
+func (l *look) fleeting(s *sight) bool {
+	if s.node != nil || s.job != nil || s.link != 0 || s.st.kind != journal.File || len(l.sights) > fewSights {
+		return false
+	}
+	fd, err := l.dirfd(s.dir)
+	if err != nil {
+		return false
+	}
+	st, err := statAt(fd, s.name)
+	return err == nil && st.ident != s.st.ident || err != nil && missing(err)
 }
 
 // failed looks again at a path that slipped away between two calls, and at the
