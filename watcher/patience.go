@@ -1,6 +1,9 @@
 package watcher
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // patience are the delays of the write-complete rule and what follows from
 // them. All of it is arithmetic on times that the caller gives.
@@ -42,10 +45,28 @@ func (p patience) growing(m mark, now, appended time.Time) (mark, bool) {
 }
 
 // closed puts off a new file that was open for writing a moment ago: it may be
-// the temporary file of a save, about to be renamed over another.
-func (p patience) closed(m mark, now time.Time) mark {
+// the temporary file of a save, about to be renamed over another; if its name says so,
+// it has a quiet window for it.
+func (p patience) closed(m mark, now time.Time, provisional bool) mark {
 	m.open = false
+	if provisional {
+		return p.hold(m, now, now.Add(p.quiet))
+	}
 	return p.hold(m, now, now.Add(blink))
+}
+
+// provisional says that a name looks like one that a program gives to a file until it is
+// whole: hidden (GNOME, rsync), or with a mark that editors and downloaders use.
+func provisional(name string) bool {
+	if name == "" || name[0] == '.' || name[0] == '#' {
+		return name != ""
+	}
+	for _, sign := range []string{"~", "tmp", "temp", ".swp", ".part", ".new", "4913"} {
+		if strings.Contains(name, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // torn puts off a file that changed while it was read. A write just began or

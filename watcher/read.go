@@ -149,7 +149,7 @@ func (l *look) readRun(sights []*sight, errs []error, kept *atomic.Int64) {
 	}
 	for i, s := range sights {
 		job := reading{path: s.path, st: s.st, row: s.node, whole: s.whole, most: inlineRead, ripe: l.patience.ripe(&s.mark, l.now),
-			was: s.open && s.row == nil, keep: kept.Load() < maxBodies, dir: dir, name: s.name}
+			was: s.row == nil && (s.open || s.tries == 0 && s.job == nil && provisional(s.name)), keep: kept.Load() < maxBodies, dir: dir, name: s.name}
 		if s.read, errs[i] = l.reader.read(l.ctx, job); s.read != nil {
 			kept.Add(int64(len(s.read.bytes)))
 		}
@@ -166,7 +166,7 @@ func (l *look) judge(s *sight, err error) {
 	case errors.Is(err, errWritten):
 		l.wait(s, l.patience.writing(s.mark, now))
 	case errors.Is(err, errClosed):
-		l.wait(s, l.patience.closed(s.mark, now))
+		l.wait(s, l.patience.closed(s.mark, now, provisional(s.name)))
 	case errors.Is(err, errUnsure):
 		l.wait(s, l.patience.unknown(s.mark, now))
 	case errors.Is(err, errLong):
