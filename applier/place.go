@@ -27,6 +27,9 @@ func (r *round) place() error {
 		if !t.gone && t.state == todo {
 			t.fail(errTangled)
 		}
+		if t.err == errTangled {
+			r.behind = append(r.behind, t) // what carries its directory may move out in the next set
+		}
 		if t.state == failed && t.known {
 			if err := r.strand(t); err != nil {
 				return err
