@@ -36,15 +36,19 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 			return false, err
 		}
 		own, ok, err := r.look(at)
-		switch {
-		case err != nil:
+		if err != nil {
 			return true, err
-		case ok && own.Ino == inode.Ino && r.dressedBy(t):
-			return true, nil // a name of that inode already
-		case ok && own.Ino == inode.Ino:
-			return true, r.dressOld(t)
+		}
+		if ok && own.Ino == inode.Ino { // a name of that inode already
+			return true, r.dressShared(t, func() error { return r.dressOld(t) })
 		}
 	}
+	return r.linkTo(t, donor, inode)
+}
+
+// linkTo makes another name of a donor's inode in staging. Not done means that a copy
+// is better than nothing: too many names, or no hard links here.
+func (r *round) linkTo(t *task, donor spot, inode beneath.Stat) (done bool, err error) {
 	dir, release, err := r.spotDir(donor)
 	if err != nil {
 		return false, err
@@ -53,27 +57,32 @@ func (r *round) stageHardLink(ctx context.Context, t *task) (done bool, err erro
 	name := tempName()
 	if err := dir.Link(donor.name, r.folders.staging, name); err != nil {
 		if beneath.IsErrno(err, unix.EMLINK, unix.EPERM, unix.EOPNOTSUPP) {
-			return false, nil // too many names, or no hard links here: a copy is better than nothing
+			return false, nil
 		}
 		return false, err
 	}
 	t.staged, t.made = name, objectOf(inode)
-	if t.node.Kind == journal.Symlink || r.dressedBy(t) {
+	if t.node.Kind == journal.Symlink {
 		return true, nil
 	}
-	f, err := r.folders.staging.Read(name)
-	if err != nil {
-		return true, err
-	}
-	defer f.Close()
-	return true, r.dressFile(t, f)
+	return true, r.dressShared(t, func() error {
+		f, err := r.folders.staging.Read(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return r.dressFile(t, f)
+	})
 }
 
-// dressedBy says whether the inode that a task shares was dressed in this set. What
+// dressShared dresses the inode that a task shares, unless this set has done so. What
 // only the rows of its other names say may not be so: a repair of one name, as it was
 // to be, changes them all.
-func (r *round) dressedBy(t *task) bool {
-	return t.lead != nil && t.lead.node.Link == t.node.Link
+func (r *round) dressShared(t *task, dress func() error) error {
+	if t.lead != nil && t.lead.node.Link == t.node.Link {
+		return nil
+	}
+	return dress()
 }
 
 // part finds names that share an inode and are to be of different groups from now

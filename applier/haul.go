@@ -54,7 +54,7 @@ type haul struct {
 // late is a node that a set has left behind.
 type late struct {
 	entry journal.Entry
-	haul  *haul // nil: it waits for what takes its name
+	haul  *haul // nil: it waits for another node, and is tried again with every set
 }
 
 func newHauls(p *partials, lists *chunk.Store) *hauls {
@@ -86,12 +86,7 @@ func (h *hauls) start(f Fetcher, n *journal.Node, old *ancestor) *haul {
 
 // uselessLocked says that a haul has failed, and that nobody is there to be told.
 func (h *hauls) uselessLocked(l *haul) bool {
-	select {
-	case <-l.done:
-		return l.err != nil && !h.awaitedLocked(l)
-	default:
-		return false
-	}
+	return l.came() && l.err != nil && !h.awaitedLocked(l)
 }
 
 func (h *hauls) awaitedLocked(l *haul) bool {
@@ -183,12 +178,8 @@ func (h *hauls) take(l *haul, t *task) (taker *task, err error) {
 func (h *hauls) leave(l *haul, d journal.Digest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	select {
-	case <-l.done:
-		if l.taker != nil || l.err != nil {
-			h.forgetLocked(l, d)
-		}
-	default:
+	if l.came() && (l.taker != nil || l.err != nil) {
+		h.forgetLocked(l, d)
 	}
 }
 
@@ -301,12 +292,7 @@ func (h *hauls) tidy() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for d, l := range h.byBytes {
-		select {
-		case <-l.done:
-		default:
-			continue
-		}
-		if h.awaitedLocked(l) {
+		if !l.came() || h.awaitedLocked(l) {
 			continue
 		}
 		if l.err == nil && l.taker == nil {
