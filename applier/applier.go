@@ -28,6 +28,7 @@ type Applier struct {
 
 	mu       sync.Mutex // held while the tree is changed
 	act      act
+	named    named // by a full comparison
 	doubts   doubts
 	forecast Forecast
 	closed   bool
@@ -113,7 +114,7 @@ const (
 func (a *Applier) Begin(ctx context.Context, how Begins) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.act = act{}
+	a.named = named{}
 	a.hauls.reset()
 	a.pledge = pledge{}
 	var err error
@@ -123,6 +124,7 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 	case Compare:
 		err = a.journal.Forget(ctx)
 	case Renumber:
+		a.act = act{}
 		a.troubles.clear()
 		clear(a.doubts)
 		err = a.journal.Renumber(ctx)
@@ -154,16 +156,15 @@ func (a *Applier) Complete(ctx context.Context, f Fetcher) error {
 	return nil
 }
 
-// Settle is called when the tree is known to be in step: deletions are counted
-// anew from here, see [Limit], and a hold is over, whether it was confirmed or
-// what it held came back. What is still parked belongs nowhere.
+// Settle is called when the tree is known to be in step: a hold is over, whether
+// it was confirmed or what it held came back. What is still parked belongs nowhere.
 func (a *Applier) Settle() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
 		return
 	}
-	a.act = act{}
+	a.act.settle()
 	a.hauls.tidy()
 	a.litter.again()
 	a.dropHold()

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hydrasync/hydrasync/applier"
@@ -86,6 +87,98 @@ func TestAMassDeleteHoldsUntilConfirmed(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustApply(t, a, set, c)
+	c.equal(t, dir)
+}
+
+// TestASlowMassDeleteIsHeld removes a tree piece by piece, in step after each: it
+// is held when more than half is gone, passes once it is confirmed, and deletions
+// long after it are counted anew.
+func TestASlowMassDeleteIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		a := city(t, dir, func(c *applier.Config) { c.MaxDelete = applier.DefaultMaxDelete })
+		defer a.Close()
+		c := newCapitol()
+		var dirs []journal.NodeID
+		for i := range 12 {
+			dirs = append(dirs, c.dir(journal.Root, fmt.Sprint(i)))
+			for f := range 49 {
+				c.file(dirs[i], fmt.Sprint(f), "x")
+			}
+		}
+		mustApply(t, a, c.set(), c)
+		remove := func(n int) error {
+			for _, d := range dirs[:n] {
+				c.remove(d)
+			}
+			dirs = dirs[n:]
+			set := c.set()
+			err := a.Apply(t.Context(), set, c)
+			if held := (*applier.HoldError)(nil); errors.As(err, &held) {
+				if _, err := applier.Confirm(dir); err != nil {
+					t.Fatal(err)
+				}
+				mustApply(t, a, set, c)
+			}
+			a.Settle()
+			time.Sleep(2 * time.Second)
+			return err
+		}
+		for i := range 6 {
+			if err := remove(1); err != nil {
+				t.Fatalf("directory %d of 12: %v", i, err)
+			}
+			c.file(journal.Root, fmt.Sprint("new", i), "y") // no reason to count less
+			mustApply(t, a, c.set(), c)
+			if err := a.Begin(t.Context(), applier.Resume); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var held *applier.HoldError
+		if err := remove(1); !errors.As(err, &held) || held.Hold.Deletions != 350 {
+			t.Fatalf("the seventh: %v", err)
+		}
+		if err := remove(1); err != nil {
+			t.Fatalf("the eighth is of the same act: %v", err)
+		}
+		if _, err := applier.Confirm(dir); err == nil {
+			t.Error("there was something to confirm")
+		}
+		time.Sleep(time.Minute)
+		a.Settle()
+		if err := remove(1); err != nil {
+			t.Fatalf("one of four, later: %v", err)
+		}
+		if err := remove(2); !errors.As(err, &held) || held.Hold.Deletions != 150 {
+			t.Fatalf("three of four, later: %v", err)
+		}
+		c.equal(t, dir)
+	})
+}
+
+// TestWhatComesAndGoesIsNotHeld makes and removes more than there is, again and again.
+func TestWhatComesAndGoesIsNotHeld(t *testing.T) {
+	dir := t.TempDir()
+	a := city(t, dir, func(c *applier.Config) { c.MaxDelete = applier.Limit{Count: 100} })
+	c := newCapitol()
+	for i := range 150 {
+		c.file(journal.Root, fmt.Sprint(i), "x")
+	}
+	mustApply(t, a, c.set(), c)
+	c.remove(c.file(journal.Root, "first", "x"))
+	for range 5 {
+		var made []journal.NodeID
+		for i := range 50 {
+			made = append(made, c.file(journal.Root, fmt.Sprint("temp", i), "x"))
+		}
+		mustApply(t, a, c.set(), c)
+		a.Settle()
+		for _, id := range made {
+			c.remove(id)
+		}
+		mustApply(t, a, c.set(), c)
+		a.Settle()
+	}
 	c.equal(t, dir)
 }
 

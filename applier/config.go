@@ -37,8 +37,9 @@ const (
 // hundred would go at once.
 var DefaultMaxDelete = Limit{Count: 100, Percent: 50}
 
-// Limit is how much may be deleted at once. More than it is more than Count
-// paths and more than Percent of all; a zero part does not count.
+// Limit is how much may be deleted at once, which is within about a minute. More
+// than it is more than Count paths and more than Percent of all; a zero part does
+// not count. What came within that minute is not counted when it goes.
 type Limit struct {
 	Count   int64
 	Percent float64

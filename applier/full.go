@@ -1,26 +1,8 @@
 package applier
 
 import (
-	"time"
-
 	"github.com/hydrasync/hydrasync/journal"
 )
-
-// actPause is how long after the last deletion another one begins a new act,
-// if nobody says [Applier.Settle] before: a tree that is being removed file by
-// file pauses less.
-const actPause = time.Minute
-
-// act is what is remembered from set to set: a subscription's catch-up or full
-// comparison counts as one act when deletions are counted.
-type act struct {
-	doomed int64 // deleted so far
-	last   time.Time
-	total  int64 // nodes there were, at most
-	named  named // by a full comparison
-}
-
-func (a *act) name(id journal.NodeID) { a.named.add(id) }
 
 // named is a set of node ids in pages of bits. Ids are dense, so a million cost
 // about 130 KB; a hostile peer pays an entry for every page.
@@ -67,7 +49,7 @@ func (r *round) planUnnamed() error {
 		}
 		for _, s := range rows {
 			after = s.Node.ID
-			if !r.act.named.has(s.Node.ID) && !taken[s.Node.ID] && r.byID[s.Node.ID] == nil && !isRoot(&s.Node) {
+			if !r.named.has(s.Node.ID) && !taken[s.Node.ID] && r.byID[s.Node.ID] == nil && !isRoot(&s.Node) {
 				unnamed[s.Node.ID] = s
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -65,7 +66,7 @@ func Confirm(root string) (*Hold, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h == nil {
+	if h == nil || h.Confirmed {
 		return nil, fmt.Errorf("confirm %q: nothing is held", root)
 	}
 	h.Confirmed = true
@@ -103,49 +104,51 @@ func replaceFile(path string, text []byte) error {
 // hold counts what the set deletes, with what its act deleted before, and
 // refuses all of it when that is too much and nobody confirmed it.
 func (r *round) hold() error {
-	doomed := r.doomed()
-	if doomed == 0 {
+	if !slices.ContainsFunc(r.tasks, func(t *task) bool { return t.gone }) {
 		return nil
-	}
-	if now().Sub(r.act.last) > actPause {
-		r.act.doomed, r.act.total = 0, 0
 	}
 	stats, err := r.journal.Stats(r.ctx)
 	if err != nil {
 		return err
 	}
-	r.act.total = max(r.act.total, stats.Nodes+r.act.doomed)
-	if !r.cfg.MaxDelete.Exceeded(r.act.doomed+doomed, r.act.total) {
+	r.act.goOn(stats.Nodes, r.highest.get())
+	if r.doomed = r.countDoomed(); r.doomed == 0 || r.act.released {
 		return nil
 	}
-	if doomed -= r.movedOut(); !r.cfg.MaxDelete.Exceeded(r.act.doomed+doomed, r.act.total) {
+	h := Hold{Deletions: r.act.doomed + r.doomed, Total: r.act.total}
+	if !r.cfg.MaxDelete.Exceeded(h.Deletions, h.Total) {
 		return nil
 	}
-	h, err := ReadHold(r.cfg.Root)
-	if err != nil {
+	before, err := ReadHold(r.cfg.Root)
+	switch {
+	case err != nil:
 		return err
-	}
-	if h != nil && h.Confirmed {
+	case before == nil:
+		h.Since = now()
+	case before.Confirmed:
+		r.act.released = true
 		return nil
+	default:
+		h.Since = before.Since
 	}
-	since := now()
-	if h != nil {
-		since = h.Since
-	}
-	h = &Hold{Deletions: r.act.doomed + doomed, Total: r.act.total, Since: since, Examples: r.examples()}
-	held := &HoldError{r.cfg.Root, *h}
+	h.Examples = r.examples()
+	held := &HoldError{r.cfg.Root, h}
 	if r.cfg.DryRun {
 		return held
 	}
-	return errors.Join(held, writeHold(r.cfg.Root, h))
+	return errors.Join(held, writeHold(r.cfg.Root, &h))
 }
 
-// doomed counts the nodes that the set removes, with all beneath them.
-func (r *round) doomed() (n int64) {
+// countDoomed counts the nodes that the set removes, with all beneath them, but
+// for those that leave a removed directory and for what the act itself brought.
+func (r *round) countDoomed() (n int64) {
 	for _, t := range r.tasks {
-		if t.gone && t.known && !t.within && t.state != failed {
+		if t.gone && t.known && !t.within && t.state != failed && t.node.ID <= r.act.newest {
 			n += 1 + t.old.Beneath.Nodes
 		}
+	}
+	if n > 0 {
+		n = max(0, n-r.movedOut())
 	}
 	return n
 }

@@ -49,7 +49,7 @@ func (r *round) planEntry(e journal.Entry) error {
 			return fmt.Errorf("entry %d: %w", e.Seq, err)
 		}
 		if r.set.Full {
-			r.act.name(id)
+			r.named.add(id)
 		}
 	}
 	t, err := r.newTask(e)

@@ -122,12 +122,10 @@ func (r *round) settled() {
 		}
 	}
 	r.forgetBuried()
-	if n := r.doomed(); n > 0 {
-		r.act.doomed, r.act.last = r.act.doomed+n, now()
-	}
+	r.act.deleted(r.doomed)
 	if r.set.FullDone {
-		r.troubles.keep(r.act.named.has)
-		r.act = act{}
+		r.troubles.keep(r.named.has)
+		r.named = named{}
 		r.dropHold()
 	}
 }

@@ -22,6 +22,7 @@ type round struct {
 	places    *places
 	flush     flushes
 	moves     int      // renames so far
+	doomed    int64    // nodes that it removes, see countDoomed
 	left      []string // old versions in staging that the trash did not take
 	behind    []*task  // left behind: their content is not here yet
 	recorded  bool
