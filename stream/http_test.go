@@ -62,6 +62,7 @@ func TestWhoIsHeard(t *testing.T) {
 	}{
 		"health needs no token":         {locked, "/healthz", nil, 200},
 		"trees need it":                 {locked, "/v1/trees", nil, 401},
+		"digests need it":               {locked, "/v1/trees/src/digest", nil, 401},
 		"a wrong token":                 {locked, "/v1/trees", []string{"Authorization", "Bearer secreT"}, 401},
 		"a token's beginning":           {locked, "/v1/trees", []string{"Authorization", "Bearer secre"}, 401},
 		"a token and more":              {locked, "/v1/trees", []string{"Authorization", "Bearer secret2"}, 401},

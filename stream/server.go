@@ -133,6 +133,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.Handle("GET /metrics", s.guarded(s.metrics))
 	mux.Handle("GET /v1/trees", s.guarded(s.listTrees))
+	mux.Handle("GET /v1/trees/{name}/digest", s.guarded(s.digest))
 	mux.Handle("GET /v1/trees/{name}/stream", s.guarded(s.stream))
 	mux.Handle("GET /v1/trees/{name}/events", s.guarded(s.events))
 	mux.Handle("GET /v1/trees/{name}/content", s.guarded(s.content))

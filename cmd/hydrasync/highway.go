@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -51,6 +52,9 @@ func openCity(conf cityConf, w cityWorld) (*city, error) {
 	}
 	if c.disk, err = applier.Open(conf.applier(w.log)); err != nil {
 		return nil, err
+	}
+	if err := rememberPart(&c.conf, c.stateFolder()); err != nil {
+		return nil, errors.Join(err, c.disk.Close())
 	}
 	own := c.disk.Journal().Position()
 	c.sight.change(func(n *situation) { n.Own = own })

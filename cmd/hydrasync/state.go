@@ -34,7 +34,8 @@ func defaultState() stateFolder {
 type record struct {
 	Name string   `json:"name"`
 	Dir  string   `json:"dir"`
-	To   []string `json:"to,omitempty"` // where this machine mirrored it
+	To   []string `json:"to,omitempty"`   // where this machine mirrored it
+	Part string   `json:"part,omitempty"` // a replica's sub_dirs, see [partOf]
 }
 
 const (

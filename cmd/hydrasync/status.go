@@ -159,6 +159,8 @@ type treeAnswer struct {
 	Seq    uint64 `json:"seq"`
 	Paths  int64  `json:"paths"`
 	Bytes  int64  `json:"bytes"`
+
+	Missing []string `json:"missing"` // sub_dirs that were asked for and are not there
 }
 
 // remote asks a capitol for its trees.

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +18,8 @@ import (
 
 const verifyLong = `verify compares a replica's disk with its journal and changes nothing. It may
 run beside the city. With --from it also compares the journal with the capitol's:
-the same entry of the same epoch, and the same tree digest over the whole tree.
+the same entry of the same epoch, and the same tree digest over what the city
+follows: its sub_dirs as it was last started with, or the whole tree.
 
 Without --content a file whose times and size are as journaled is not read.`
 
@@ -36,11 +39,12 @@ type verified struct {
 
 // compare is how the journals of both ends stand to each other.
 type compare struct {
-	Equal  bool   `json:"equal"`
-	Why    string `json:"why,omitempty"`
-	Seq    uint64 `json:"seq"`
-	Head   uint64 `json:"head"`
-	Digest string `json:"digest"`
+	Equal   bool     `json:"equal"`
+	Why     string   `json:"why,omitempty"`
+	Seq     uint64   `json:"seq"`
+	Head    uint64   `json:"head"`
+	Digest  string   `json:"digest"`
+	SubDirs []string `json:"sub_dirs,omitempty"` // that were compared; none is the whole tree
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -115,12 +119,18 @@ func (v *verifyConf) compare(ctx context.Context, dir string) (*compare, error) 
 	}
 }
 
+// compareOnce compares all that the replica's journal has with all that it is to have.
 func (w *web) compareOnce(ctx context.Context, dir string) (*compare, error) {
-	head, err := w.head(ctx)
+	state := filepath.Join(dir, applier.StateName)
+	subDirs, err := recallPart(state)
 	if err != nil {
 		return nil, err
 	}
-	j, err := journal.OpenReadOnly(filepath.Join(dir, applier.StateName, journalName))
+	head, err := w.headOf(ctx, subDirs)
+	if err != nil {
+		return nil, err
+	}
+	j, err := journal.OpenReadOnly(filepath.Join(state, journalName))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +140,12 @@ func (w *web) compareOnce(ctx context.Context, dir string) (*compare, error) {
 		return nil, err
 	}
 	c := &compare{Seq: uint64(own.Seq), Head: head.Seq, Digest: sum.String()}
+	for _, d := range subDirs {
+		c.SubDirs = append(c.SubDirs, stream.Display(d))
+	}
 	switch {
+	case len(head.Missing) > 0:
+		c.Why = fmt.Sprintf("the tree %q has no %s, which the replica is to follow", w.tree, strings.Join(head.Missing, ", "))
 	case own.Epoch.String() != head.Epoch:
 		c.Why = "the replica is of another epoch"
 	case c.Seq != c.Head:
@@ -160,6 +175,24 @@ func (w *web) head(ctx context.Context) (treeAnswer, error) {
 		}
 	}
 	return treeAnswer{}, usage("hydrasync status "+w.base+" lists its trees", "%s has no tree %q", w.base, w.tree)
+}
+
+// headOf is head with the digest over sub_dirs, if there are any. The tree is there: a
+// capitol without such a page does not know the question.
+func (w *web) headOf(ctx context.Context, subDirs []string) (treeAnswer, error) {
+	t, err := w.head(ctx)
+	if err != nil || len(subDirs) == 0 {
+		return t, err
+	}
+	resp, err := w.get(ctx, w.page("digest"), partOf(subDirs), "")
+	if err != nil {
+		return t, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound {
+		return t, failed("install this version there too", "the capitol at %s is too old to compare some sub_dirs of a tree", w.base)
+	}
+	return t, readAnswer(resp, &t)
 }
 
 func (v *verified) print(a *app) {
