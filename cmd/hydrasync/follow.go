@@ -119,14 +119,15 @@ func (f *follower) judge(err error) error {
 	return err
 }
 
-// Heartbeat compares the tree digests of both ends.
+// Heartbeat compares the tree digests of both ends: of all that the replica has,
+// so that what is no longer in its sub_dirs is a difference.
 func (f *follower) Heartbeat(ctx context.Context, b stream.Beat) error {
 	own := f.disk.Journal().Position()
 	f.sight.heard(b.Position, own)
 	if own.Epoch != b.Position.Epoch || own.Seq != b.Position.Seq {
 		return nil
 	}
-	sum, at, err := f.disk.Journal().ScopeDigest(ctx, f.conf.SubDirs)
+	sum, at, err := f.disk.Journal().ScopeDigest(ctx, nil)
 	if err != nil {
 		return err
 	}
