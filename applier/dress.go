@@ -20,14 +20,28 @@ const (
 // its mode. st is what it has now. What the disk or our rights do not allow is
 // told, not an error; a file that cannot have its owner gets no set-id bits and no
 // capabilities, which would be another user's.
-func dress(f *beneath.File, n *journal.Node, st beneath.Stat) (lacks journal.Lack, err error) {
+func dress(f *beneath.File, n *journal.Node, st beneath.Stat) (journal.Lack, error) {
+	have, err := f.Xattrs()
+	if err != nil {
+		return 0, err
+	}
+	return dressOver(f, n, st, have)
+}
+
+// dressNew is dress for what was made in staging, which gives nothing of its own.
+func dressNew(f *beneath.File, n *journal.Node, st beneath.Stat) (journal.Lack, error) {
+	return dressOver(f, n, st, nil)
+}
+
+// dressOver removes the attributes that are there and not the node's.
+func dressOver(f *beneath.File, n *journal.Node, st beneath.Stat, have []string) (lacks journal.Lack, err error) {
 	if st.UID != n.UID || st.GID != n.GID {
 		if lacks, err = own(f, n); err != nil {
 			return lacks, err
 		}
 		st.Mode |= 1 << 31 // chown may have cleared set-id bits: set the mode in any case
 	}
-	lack, err := dressXattrs(f, n, lacks)
+	lack, err := dressXattrs(f, n, have, lacks)
 	lacks |= lack
 	if err != nil {
 		return lacks, err
@@ -88,11 +102,7 @@ func lackOf(name string) journal.Lack {
 }
 
 // dressXattrs makes the carried attributes exactly those of the node.
-func dressXattrs(f *beneath.File, n *journal.Node, before journal.Lack) (lacks journal.Lack, err error) {
-	have, err := f.Xattrs()
-	if err != nil {
-		return 0, err
-	}
+func dressXattrs(f *beneath.File, n *journal.Node, have []string, before journal.Lack) (lacks journal.Lack, err error) {
 	want := make(map[string]bool, len(n.Xattrs))
 	for _, x := range n.Xattrs {
 		want[x.Name] = true

@@ -17,7 +17,10 @@ import (
 func (r *round) stageContent(ctx context.Context, t *task) error {
 	if s := r.set.ready[t.node.ID]; s != nil {
 		s.used = true
-		t.staged, t.made, t.seen.Lacks, t.seen.HashState = s.name, s.made, s.lacks, s.hash
+		t.staged, t.nameless, t.made, t.seen.Lacks, t.seen.HashState = s.name, s.nameless, s.made, s.lacks, s.hash
+		if t.nameless != nil && t.known {
+			return r.nameStaged(t)
+		}
 		return nil
 	}
 	body, inline := r.set.Bodies[t.node.ID]
@@ -58,7 +61,7 @@ func finishStaged(n *journal.Node, name string, w *filler) (*ready, error) {
 	if err != nil {
 		return nil, err
 	}
-	lacks, err := dress(w.file, n, st)
+	lacks, err := dressNew(w.file, n, st)
 	return &ready{name: name, made: objectOf(st), lacks: lacks, hash: w.hashState()}, err
 }
 

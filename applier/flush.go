@@ -46,7 +46,11 @@ func (r *round) flushStaged() error {
 		g.Go(r.folders.intent.SyncData)
 	}
 	for _, t := range r.tasks {
-		if t.staged != "" && t.state == todo && t.node.Kind == journal.File {
+		switch {
+		case t.state != todo || t.node.Kind != journal.File:
+		case t.nameless != nil:
+			g.Go(func() error { return t.failOr(t.nameless.Sync()) })
+		case t.staged != "":
 			g.Go(func() error { return t.failOr(r.flushOne(t.staged)) })
 		}
 	}

@@ -39,6 +39,9 @@ func (r *round) commit() error {
 		if t.state == todo {
 			e := t.entry
 			e.Change.Was, e.Path = t.was, ""
+			if !t.known && t.old.Node.ID == 0 { // recover only removes it
+				e.Change.Node = journal.Node{ID: t.node.ID, Parent: t.node.Parent, Name: t.node.Name, Kind: t.node.Kind}
+			}
 			i := intended{Entry: e, Made: t.made}
 			if i.Adopted = t.adopted && t.made.Ino == 0; i.Adopted {
 				i.Made = object{t.old.Seen.Ino, t.old.Seen.BTime}

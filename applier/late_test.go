@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -176,16 +178,86 @@ func TestWhatIsPreparedIsUsedOrDropped(t *testing.T) {
 		c.file(journal.Root, "f"+strings.Repeat("x", len(c.nodes)), "body")
 	}
 	set := c.set()
+	before := staged(t, dir)
 	a.Prepare(t.Context(), &set, c)
-	staging := filepath.Join(dir, applier.StateName, "staging")
-	if names, err := os.ReadDir(staging); err != nil || len(names) != 100 {
-		t.Fatalf("%d are prepared, %v", len(names), err)
+	if n := staged(t, dir) - before; n != 100 {
+		t.Fatalf("%d are prepared", n)
 	}
 	again := set
 	a.Drop(&again)
-	if names, err := os.ReadDir(staging); err != nil || len(names) != 0 {
-		t.Fatalf("%d are left, %v", len(names), err)
+	if n := staged(t, dir) - before; n != 0 {
+		t.Fatalf("%d are left", n)
 	}
+	a.Prepare(t.Context(), &set, c)
+	mustApply(t, a, set, c)
+	if n := staged(t, dir) - before; n != 0 {
+		t.Errorf("%d are open", n)
+	}
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
+
+// staged counts what is in staging, and what is open and has no name.
+func staged(t *testing.T, dir string) int {
+	t.Helper()
+	folder := filepath.Join(dir, applier.StateName, "staging")
+	names, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(names)
+	for _, fd := range open {
+		if target, err := os.Readlink(fd); err == nil && strings.HasPrefix(target, folder+"/#") {
+			n++
+		}
+	}
+	return n
+}
+
+// TestWhatIsPreparedMeetsOthers: its place is taken meanwhile, its directory forbids
+// writing, or it may have no name; all of it comes to be, and what was there is kept.
+func TestWhatIsPreparedMeetsOthers(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newCapitol()
+	shut := c.dir(journal.Root, "shut")
+	c.edit(shut, func(n *journal.Node) { n.Mode = 0o500 })
+	mustApply(t, a, c.set(), c)
+	t.Cleanup(func() { os.Chmod(filepath.Join(dir, "shut"), 0o700) })
+	c.file(shut, "f", "in it")
+	c.file(journal.Root, "taken", "ours")
+	c.file(journal.Root, "same", "the same")
+	set := c.set()
+	a.Prepare(t.Context(), &set, c)
+	mustWrite(t, filepath.Join(dir, "taken"), "a stranger's")
+	mustWrite(t, filepath.Join(dir, "same"), "the same")
+	mustApply(t, a, set, c)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+	if kept, _ := filepath.Glob(filepath.Join(dir, applier.StateName, "trash", "*", "taken")); len(kept) != 1 {
+		t.Errorf("the stranger's is %q", kept)
+	}
+}
+
+// TestMoreIsPreparedThanFilesMayBeOpen comes to the end of descriptors.
+func TestMoreIsPreparedThanFilesMayBeOpen(t *testing.T) {
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before) })
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 200, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	a, c := city(t, dir), newCapitol()
+	for i := range 500 {
+		c.file(journal.Root, strconv.Itoa(i), "body")
+	}
+	set := c.set()
 	a.Prepare(t.Context(), &set, c)
 	mustApply(t, a, set, c)
 	c.equal(t, dir)

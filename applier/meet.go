@@ -130,7 +130,7 @@ func (r *round) look(s spot) (st beneath.Stat, ok bool, err error) {
 // row's, or a foreign one with the same content.
 func (r *round) adopt(t *task) error {
 	at := spot{t.node.Parent, t.node.Name}
-	if r.places.fresh[at.parent] {
+	if r.places.fresh[at.parent] || r.asksLinking(t) {
 		return nil
 	}
 	st, ok, err := r.look(at)
@@ -156,6 +156,13 @@ func (r *round) adopt(t *task) error {
 		r.places.put(t.id(), nowhere)
 	}
 	return r.adoptForeign(t, at, st)
+}
+
+// asksLinking spares the look before a content is linked where nothing was when the
+// subscription began: a stranger that has come since is met then.
+func (r *round) asksLinking(t *task) bool {
+	s := r.set.ready[t.node.ID]
+	return s != nil && s.nameless != nil && r.bare.Load()
 }
 
 func (r *round) adoptForeign(t *task, at spot, st beneath.Stat) error {

@@ -106,7 +106,7 @@ func (r *round) stageDir(t *task) error {
 		return err
 	}
 	t.made = objectOf(st)
-	t.seen.Lacks, err = dress(d.File(), r.lateMode(t), st)
+	t.seen.Lacks, err = dressNew(d.File(), r.lateMode(t), st)
 	return err
 }
 

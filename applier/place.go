@@ -173,10 +173,8 @@ func (r *round) put(t *task) error {
 	if err != nil {
 		return err
 	}
-	from, staged := here, t.staged != ""
 	switch {
-	case t.staged != "":
-		from = spot{inStaging, t.staged}
+	case t.staged != "", t.nameless != nil:
 	case !known:
 		return errLost
 	case here == want:
@@ -188,6 +186,15 @@ func (r *round) put(t *task) error {
 	}
 	if h := r.byID[holder]; h != nil && h != t && h.state == done {
 		return errTaken
+	}
+	if t.nameless != nil {
+		if done, err := r.linkFree(t, want, holder); done || err != nil {
+			return err
+		}
+	}
+	from, staged := here, t.staged != ""
+	if staged {
+		from = spot{inStaging, t.staged}
 	}
 	if holder == 0 {
 		err = r.putFree(from, want)

@@ -4,17 +4,19 @@ import (
 	"context"
 	"sync"
 
+	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sync/errgroup"
 )
 
 // ready is a node's content in staging, whole, checked and dressed.
 type ready struct {
-	name  string
-	made  object
-	lacks journal.Lack
-	hash  []byte // see [journal.Seen]
-	used  bool   // a task has taken it
+	name     string
+	nameless *beneath.File // instead of a name
+	made     object
+	lacks    journal.Lack
+	hash     []byte // see [journal.Seen]
+	used     bool   // a task has taken it
 }
 
 // Prepare does what of a set needs no turn: it writes the contents that came
@@ -53,7 +55,11 @@ func (a *Applier) Drop(s *Set) {
 		defer a.stock.life.RUnlock()
 	}
 	for id, r := range s.ready {
-		if !r.used && open {
+		switch {
+		case r.used:
+		case r.nameless != nil:
+			a.nameless.done(r.nameless)
+		case open:
 			a.litter.drop(r.name)
 		}
 		delete(s.ready, id)
@@ -95,17 +101,37 @@ func (p *preparing) all(ctx context.Context, nodes []*journal.Node) {
 }
 
 func (p *preparing) one(n *journal.Node) error {
-	return p.applier.partials.with(n.Body, true, func(name string, w *filler) error {
-		w.whole(p.set.Bodies[n.ID])
-		r, err := finishStaged(n, name, w)
-		if err != nil {
-			return err
+	if n.ID > p.applier.highest.get() {
+		if f := p.applier.nameless.create(n); f != nil {
+			return p.fillNameless(n, f)
 		}
-		p.mu.Lock()
-		p.set.ready[n.ID] = r
-		p.mu.Unlock()
-		return nil
+	}
+	return p.applier.partials.with(n.Body, true, func(name string, w *filler) error {
+		_, err := p.fill(n, name, w)
+		return err
 	})
+}
+
+func (p *preparing) fillNameless(n *journal.Node, f *beneath.File) error {
+	r, err := p.fill(n, "", newFiller(f, n.Body.Size, nil))
+	if err != nil {
+		p.applier.nameless.done(f)
+		return err
+	}
+	r.nameless = f
+	return nil
+}
+
+func (p *preparing) fill(n *journal.Node, name string, w *filler) (*ready, error) {
+	w.whole(p.set.Bodies[n.ID])
+	r, err := finishStaged(n, name, w)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.set.ready[n.ID] = r
+	p.mu.Unlock()
+	return r, nil
 }
 
 // prefetch begins to fetch a content that no file of ours has. In a comparison

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
 )
 
@@ -49,6 +50,7 @@ func (r *round) detach() {
 // close gives back what the round held. What is still in staging was not placed.
 func (r *round) close() {
 	for _, t := range r.tasks {
+		r.dropNameless(t)
 		if t.staged != "" {
 			r.litter.drop(t.staged)
 		}
@@ -82,19 +84,20 @@ type task struct {
 	node  *journal.Node // in entry
 	gone  bool
 
-	old     journal.Stored // the row, if known
-	known   bool           // the disk has the node as old says
-	was     journal.NodeID // the stale node that this one takes over
-	lead    *task          // the hard-link group's first in this set
-	made    object         // what was made for it, in staging at first
-	adopted bool           // its old object is a stranger's
-	staged  string         // a name in staging that will take the node's place
-	haul    *haul          // its content is to come from the capitol
-	parted  bool           // it has to leave its inode to another group
-	grown   bool           // appended in place
-	late    bool           // a directory that gets its mode when all is placed
-	met     bool           // its old object was looked for
-	within  bool           // it goes with a directory that goes, and is counted there
+	old      journal.Stored // the row, if known
+	known    bool           // the disk has the node as old says
+	was      journal.NodeID // the stale node that this one takes over
+	lead     *task          // the hard-link group's first in this set
+	made     object         // what was made for it, in staging at first
+	adopted  bool           // its old object is a stranger's
+	staged   string         // a name in staging that will take the node's place
+	nameless *beneath.File  // what is staged and has no name
+	haul     *haul          // its content is to come from the capitol
+	parted   bool           // it has to leave its inode to another group
+	grown    bool           // appended in place
+	late     bool           // a directory that gets its mode when all is placed
+	met      bool           // its old object was looked for
+	within   bool           // it goes with a directory that goes, and is counted there
 
 	state state
 	err   error

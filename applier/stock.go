@@ -13,6 +13,7 @@ import (
 type stock struct {
 	litter   *litter
 	partials *partials
+	nameless *nameless
 	hauls    *hauls
 	line     line
 	bare     atomic.Bool // the destination held nothing when the subscription began
@@ -22,7 +23,7 @@ type stock struct {
 }
 
 func newStock(staging *beneath.Dir, lists *chunk.Store) *stock {
-	s := &stock{litter: &litter{staging: staging}, line: line{grew: make(chan struct{}, 1)}}
+	s := &stock{litter: &litter{staging: staging}, nameless: newNameless(staging), line: line{grew: make(chan struct{}, 1)}}
 	s.partials = newPartials(s.litter)
 	s.hauls = newHauls(s.partials, lists)
 	return s

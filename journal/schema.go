@@ -106,6 +106,7 @@ func prepareFile(ctx context.Context, conn *sql.Conn, role Role) error {
 		"PRAGMA auto_vacuum=INCREMENTAL", // counts only before the first table
 		fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", checkpointPages),
 		fmt.Sprintf("PRAGMA journal_size_limit=%d", walLimit),
+		"PRAGMA temp_store=MEMORY", // or names would pass through /var/tmp
 	} {
 		if _, err := conn.ExecContext(ctx, pragma); err != nil {
 			return wrap(pragma, err)

@@ -61,10 +61,10 @@ func (t *tx) prepare(ctx context.Context, conn *sql.Conn, h head) error {
 		}
 		*s.into = stmt
 	}
-	if err := t.fresh.prepare(ctx, conn, "INSERT INTO nodes", nodeColumns); err != nil {
+	if err := t.fresh.prepare(ctx, conn, "INSERT OR FAIL", "nodes", nodeColumns); err != nil {
 		return err
 	}
-	return t.entries.prepare(ctx, conn, "INSERT OR REPLACE INTO entries", entryColumns)
+	return t.entries.prepare(ctx, conn, "INSERT OR REPLACE", "entries", entryColumns)
 }
 
 func (t *tx) close() error {

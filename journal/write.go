@@ -13,23 +13,29 @@ const bulkRows = 32
 
 // bulk gathers new rows of one table and inserts bulkRows of them at once.
 type bulk struct {
-	one, many *sql.Stmt
-	columns   int
-	args      []any
+	one, many, drop *sql.Stmt
+	columns         int
+	args            []any
 }
 
-func (b *bulk) prepare(ctx context.Context, conn *sql.Conn, insert, columns string) (err error) {
+// prepare takes the table's columns, its key first. A statement that may fail is OR
+// FAIL: what it would take to undo its first rows is a copy of every page it touches.
+func (b *bulk) prepare(ctx context.Context, conn *sql.Conn, insert, table, columns string) (err error) {
 	b.columns = strings.Count(columns, ",") + 1
 	row := "(" + strings.Repeat("?,", b.columns-1) + "?)"
-	insert += " (" + columns + ") VALUES " + row
+	insert += " INTO " + table + " (" + columns + ") VALUES " + row
 	if b.one, err = conn.PrepareContext(ctx, insert); err != nil {
+		return wrap("prepare", err)
+	}
+	key, _, _ := strings.Cut(columns, ",")
+	if b.drop, err = conn.PrepareContext(ctx, "DELETE FROM "+table+" WHERE "+key+" = ?"); err != nil {
 		return wrap("prepare", err)
 	}
 	b.many, err = conn.PrepareContext(ctx, insert+strings.Repeat(","+row, bulkRows-1))
 	return wrap("prepare", err)
 }
 
-func (b *bulk) close() error { return closeAll(b.one, b.many) }
+func (b *bulk) close() error { return closeAll(b.one, b.many, b.drop) }
 
 func (b *bulk) add(args ...any) error {
 	b.args = append(b.args, args...)
@@ -37,11 +43,20 @@ func (b *bulk) add(args ...any) error {
 		return nil
 	}
 	if _, err := b.many.Exec(b.args...); err != nil {
-		// Nothing of it was inserted: one by one says which row it was.
-		return errors.Join(b.flush(), wrap("insert rows", err))
+		return errors.Join(b.blame(), wrap("insert rows", err))
 	}
 	b.forget()
 	return nil
+}
+
+// blame inserts one by one what failed as one, which says which row it was.
+func (b *bulk) blame() error {
+	for at := 0; at < len(b.args); at += b.columns {
+		if _, err := b.drop.Exec(b.args[at]); err != nil {
+			return wrap("insert rows", err)
+		}
+	}
+	return b.flush()
 }
 
 // flush inserts what is left.

@@ -59,6 +59,20 @@ func (d *Dir) Create(name string, mode uint32) (*File, error) {
 	return d.open("create", name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, mode)
 }
 
+// CreateNameless makes a file that is in no directory until [File.LinkAs]; without
+// it the file ends with its descriptor. See O_TMPFILE in open(2).
+func (d *Dir) CreateNameless(mode uint32) (f *File, err error) {
+	err = change(d.calls, "create", "", func() error {
+		fd, err := unix.Openat(d.fd, ".", unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, mode)
+		f = &File{fd: fd, calls: d.calls}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
 // Read opens an existing file for reading. O_NONBLOCK: a FIFO cannot trap us.
 func (d *Dir) Read(name string) (*File, error) {
 	return d.open("open", name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)

@@ -58,6 +58,21 @@ func (f *File) WriteAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
+// LinkAs gives a file without a name its first one; EEXIST if something has it.
+// Kernels before 6.10 let only root name a descriptor without /proc, see linkat(2).
+func (f *File) LinkAs(dir *Dir, name string) error {
+	if err := single("link", name); err != nil {
+		return err
+	}
+	return change(f.calls, "link", name, func() error {
+		err := unix.Linkat(f.fd, "", dir.fd, name, unix.AT_EMPTY_PATH)
+		if err == unix.ENOENT || err == unix.EPERM {
+			return unix.Linkat(unix.AT_FDCWD, procPath(f.fd), dir.fd, name, unix.AT_SYMLINK_FOLLOW)
+		}
+		return err
+	})
+}
+
 // Truncate sets the size.
 func (f *File) Truncate(size int64) error {
 	return change(f.calls, "truncate", f.name, func() error { return unix.Ftruncate(f.fd, size) })
