@@ -1,8 +1,6 @@
 package applier
 
 import (
-	"slices"
-
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sync/errgroup"
@@ -42,7 +40,7 @@ func (r *round) flushStaged() error {
 	}
 	g := new(errgroup.Group)
 	g.SetLimit(flushers)
-	if slices.ContainsFunc(r.tasks, (*task).renames) {
+	if r.committed {
 		g.Go(r.folders.intent.SyncData)
 	}
 	for _, t := range r.tasks {

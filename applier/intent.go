@@ -6,6 +6,7 @@ import (
 	"encoding/gob"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
@@ -29,11 +30,24 @@ type intended struct {
 // cancelled context, such as that of a connection that was cut, no longer ends
 // the round. Half of the names would be in their new places and the rows
 // would say that they are in the old ones. What follows does not wait for the network.
+// Where no name changes, as when a log grows, there is nothing to find again.
 func (r *round) commit() error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
 	r.detach()
+	if !slices.ContainsFunc(r.tasks, (*task).renames) {
+		return r.flushStaged()
+	}
+	r.committed = true
+	if err := writeIntent(r.folders.intent, r.intended()); err != nil {
+		return err
+	}
+	return r.flushStaged()
+}
+
+// intended are the tasks that are still to do.
+func (r *round) intended() []intended {
 	var tasks []intended
 	for _, t := range r.tasks {
 		if t.state == todo {
@@ -49,14 +63,7 @@ func (r *round) commit() error {
 			tasks = append(tasks, i)
 		}
 	}
-	if len(tasks) == 0 {
-		return nil
-	}
-	r.committed = true
-	if err := writeIntent(r.folders.intent, tasks); err != nil {
-		return err
-	}
-	return r.flushStaged()
+	return tasks
 }
 
 const intentHead = 12
