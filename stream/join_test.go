@@ -209,6 +209,30 @@ func TestWhatIsAppliedTogether(t *testing.T) {
 	}
 }
 
+func TestCreditIsToldByTheStep(t *testing.T) {
+	c := mustCodec(t)
+	var told []int64
+	p := preparer{codec: c, step: 100, credit: func(consumed int64) { told = append(told, consumed) }}
+	message, err := c.pack(kindBatch, toBatch(&Batch{Position: journal.Position{Epoch: journal.Epoch{1}, Seq: 1}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := message[2:]
+	most := int64(0)
+	for sent := int64(0); sent < 1000; {
+		if _, err := p.decode(item{payload: payload}); err != nil {
+			t.Fatal(err)
+		}
+		sent += int64(len(payload))
+		if n := len(told); n > 0 {
+			most = max(most, sent-told[n-1])
+		}
+	}
+	if len(told) < 2 || len(told) > 10 || most >= p.step {
+		t.Errorf("told %v; up to %d bytes were not told", told, most)
+	}
+}
+
 func TestACutChunkLeavesNothingOlderBehind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var c journal.Chunk

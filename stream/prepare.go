@@ -9,6 +9,9 @@ const (
 	// share a flush, little enough that two groups, decoded, cost little memory.
 	groupEntries = 4096
 	groupBytes   = 4 << 20
+	// creditShare of the window is consumed before the capitol is told: a frame for
+	// each line of a log would cost both ends more than the line.
+	creditShare = 8
 )
 
 // step is what the applier does next: work, or a beat to hear.
@@ -25,7 +28,7 @@ func (s step) drop() {
 
 // prepare turns what the queue holds into steps, until it is closed and empty.
 func (s *session) prepare(ctx context.Context, sub Subscriber, steps chan<- step) error {
-	p := preparer{queue: s.queue, codec: s.client.codec, credit: func(consumed int64) {
+	p := preparer{queue: s.queue, codec: s.client.codec, step: s.client.cfg.Window / creditShare, credit: func(consumed int64) {
 		_ = s.say(kindCredit, wireCredit{Consumed: consumed}) // an error shows up in listen; what is here is applied still
 	}}
 	for {
@@ -48,7 +51,9 @@ type preparer struct {
 	queue    *queue
 	codec    *codec
 	credit   func(consumed int64)
+	step     int64 // bytes that are worth a word to the capitol
 	consumed int64
+	credited int64
 	held     *Batch // decoded, but not to be joined with the one before it
 }
 
@@ -102,10 +107,13 @@ func (p *preparer) first(ctx context.Context) (*Batch, *Beat, error) {
 	return b, nil, err
 }
 
-// decode also tells the capitol that there is room again.
+// decode also tells the capitol that there is room again, once that is some part of the
+// window: all that was sent will have been consumed, so a full window is always told of.
 func (p *preparer) decode(it item) (*Batch, error) {
-	p.consumed += int64(len(it.payload))
-	p.credit(p.consumed)
+	if p.consumed += int64(len(it.payload)); p.consumed-p.credited >= p.step {
+		p.credit(p.consumed)
+		p.credited = p.consumed
+	}
 	b, err := p.codec.decodeBatch(it.payload)
 	return &b, err
 }
