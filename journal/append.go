@@ -50,7 +50,11 @@ func (t *tx) append(changes []Change) error {
 	if err := t.place(steps); err != nil {
 		return err
 	}
-	return t.logAll(steps)
+	if err := t.logAll(steps); err != nil {
+		return err
+	}
+	t.remember(steps)
+	return nil
 }
 
 // differing keeps the steps that make an entry. Of what is unchanged it updates

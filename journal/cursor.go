@@ -26,6 +26,8 @@ type Cursor struct {
 	scope Scope
 	step  func(context.Context, *reading, int) error
 
+	follows bool // not reading all
+
 	epoch  Epoch
 	since  Seq    // following: everything up to it is delivered
 	known  Seq    // since, when the head was last reached: what the reader had then
@@ -45,7 +47,7 @@ type Cursor struct {
 // only those; what leaves them is told as gone, what enters is told whole.
 func (j *Journal) Follow(since Seq, subDirs []string) *Cursor {
 	c := &Cursor{j: j, scope: NewScope(subDirs), epoch: j.Position().Epoch, since: since, known: since, early: map[NodeID]Seq{}}
-	c.step = c.follow
+	c.step, c.follows = c.follow, true
 	return c
 }
 
@@ -60,6 +62,9 @@ func (j *Journal) All(subDirs []string) *Cursor {
 // Next reads up to about limit nodes, and the parents they need. It never
 // waits: an empty chunk with Done means the head is reached.
 func (c *Cursor) Next(ctx context.Context, limit int) (Chunk, error) {
+	if chunk, ok := c.handed(limit); ok {
+		return chunk, ctx.Err()
+	}
 	var chunk Chunk
 	err := c.j.snapshot(ctx, func(tx *sql.Tx, h head) error {
 		if h.pos.Epoch != c.epoch {

@@ -15,3 +15,6 @@ func (j *Journal) Tidy() error {
 		}
 	})
 }
+
+// Reads is how many states of the file were read.
+func (j *Journal) Reads() int64 { return j.reads.Load() }

@@ -39,6 +39,7 @@ type Journal struct {
 
 	mu      sync.Mutex
 	head    head
+	recent  recent        // what brought it there
 	moved   chan struct{} // closed and renewed when head moves
 	closed  bool
 	started head // as it was found by Open
@@ -176,14 +177,14 @@ func (j *Journal) Wait(ctx context.Context, after Seq) error {
 }
 
 // publish makes a committed head visible and wakes the waiters.
-func (j *Journal) publish(h head) {
+func (j *Journal) publish(h head, r recent) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed || h.pos == j.head.pos {
 		j.head = h
 		return
 	}
-	j.head = h
+	j.head, j.recent = h, r
 	close(j.moved)
 	j.moved = make(chan struct{})
 }

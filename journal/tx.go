@@ -25,6 +25,7 @@ type tx struct {
 	args           []any  // values of one row
 
 	newest NodeID // no row has this id or a higher one
+	recent recent // what this transaction logged
 
 	nextID    func() NodeID
 	now       time.Time
@@ -89,7 +90,7 @@ func (t *tx) exec(what, text string, args ...any) error {
 }
 
 func (t *tx) begin() error {
-	t.now = time.Now().UTC()
+	t.now, t.recent = time.Now().UTC(), recent{since: t.head.pos.Seq}
 	return t.exec("begin", "BEGIN IMMEDIATE")
 }
 

@@ -38,7 +38,7 @@ type writer struct {
 	quit     chan struct{}
 	done     chan struct{}
 	tx       tx
-	publish  func(head)
+	publish  func(head, recent)
 	readers  *sql.DB // the journal's, to let go of their memory
 	reads    func() int64
 	seen     int64 // reads when their memory was let go
@@ -174,7 +174,7 @@ func (w *writer) run(group ...request) error {
 	if err := w.tx.commit(); err != nil {
 		return errors.Join(err, w.tx.rollback())
 	}
-	w.publish(w.tx.head)
+	w.publish(w.tx.head, w.tx.recent)
 	return nil
 }
 
