@@ -185,7 +185,7 @@ func (l *look) body(s *sight, n *journal.Node, seen *journal.Seen) bool {
 	n.Body = journal.Content{Size: c.size, Digest: c.digest}
 	n.Body.Generation = l.generation(old, c)
 	seen.HashState, seen.Tail = c.state, c.tail
-	l.bodies.put(c.digest, c.bytes)
+	l.bodies.put(c.digest, c.bytes, c.from)
 	l.doubt(s, seen)
 	return true
 }
@@ -276,7 +276,7 @@ func (l *look) appended() {
 	}
 	for _, s := range l.sights {
 		if s.read != nil && s.read.grown && !s.read.idle {
-			l.noteGrown(s.path, l.now)
+			l.dirty.grew(s.path, l.now)
 		}
 		if s.node == nil && s.id > journal.Root && s.st.kind == journal.Dir && s.there {
 			l.born[s.id] = struct{}{}

@@ -30,7 +30,8 @@ type content struct {
 	racy   bool           // a later write might leave the same times
 	partly bool           // the old part was believed by its last block: read it all some day
 	idle   bool           // nobody had it open for writing
-	bytes  []byte         // the bytes themselves, if they are few and wanted
+	bytes  []byte         // the bytes themselves, if they are few and wanted ...
+	from   int64          // ... from here to the end
 
 	xattrs   []journal.Xattr // read at the same time
 	xattrErr error
@@ -180,8 +181,11 @@ func (r *reader) hash(ctx context.Context, fd int, c *content, job *reading, app
 	if job.most > 0 && c.size-at > job.most {
 		return errLong
 	}
-	if c.size < stateFrom && !appended {
+	switch {
+	case c.size < stateFrom && !appended:
 		return r.hashSmall(fd, c, job)
+	case appended && job.keep && c.size-at <= stateFrom:
+		return r.hashTail(fd, c, h, at)
 	}
 	if mark := oldSize(job.row); !appended && mark >= 0 && mark <= c.size {
 		if err := r.feed(ctx, fd, h, &at, mark); err != nil {
@@ -192,16 +196,30 @@ func (r *reader) hash(ctx context.Context, fd int, c *content, job *reading, app
 	if err := r.feed(ctx, fd, h, &at, c.size); err != nil {
 		return err
 	}
+	return c.seal(fd, h)
+}
+
+// seal takes the digest, and what the next append continues from.
+func (c *content) seal(fd int, h hash.Hash) (err error) {
 	c.digest = journal.Digest(h.Sum(nil))
 	if c.size < stateFrom {
 		return nil
 	}
-	var err error
 	if c.state, err = h.(encoding.BinaryMarshaler).MarshalBinary(); err != nil {
 		return err
 	}
 	c.tail, err = tailOf(fd, c.size)
 	return err
+}
+
+// hashTail is hash for the few bytes that a log grew by: they are kept.
+func (r *reader) hashTail(fd int, c *content, h hash.Hash, from int64) error {
+	c.bytes, c.from = make([]byte, c.size-from), from
+	if _, err := preadFull(fd, c.bytes, from); err != nil {
+		return err
+	}
+	h.Write(c.bytes)
+	return c.seal(fd, h)
 }
 
 // hashSmall is hash for a file that is read at once.

@@ -18,6 +18,7 @@ type dirty struct {
 	wake chan struct{} // one token: something may be due earlier than was thought
 
 	last     time.Time // an event was heard
+	asleep   time.Time // until then the looker sleeps, if nothing wakes it; zero: it will ask
 	settling []settling
 }
 
@@ -35,8 +36,8 @@ func (d *dirty) hear(path string, sc scope) {
 	d.mu.Lock()
 	d.s.event(path, sc, now)
 	d.last = now
+	d.rouse()
 	d.mu.Unlock()
-	d.poke()
 }
 
 // later takes back what a look could not settle.
@@ -48,8 +49,27 @@ func (d *dirty) later(marks ...mark) {
 	for _, m := range marks {
 		d.s.later(m)
 	}
+	d.rouse()
 	d.mu.Unlock()
-	d.poke()
+}
+
+// grew says that a file, which somebody holds open, was appended: its next lines wait for each other.
+func (d *dirty) grew(path string, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.s.grew(path, now)
+}
+
+// forever is when a looker wakes that nothing is due for.
+var forever = time.Unix(1<<40, 0)
+
+// rouse wakes the looker if something is due before it wakes by itself. The lines
+// of a log do not: each waking costs as much as hearing it.
+func (d *dirty) rouse() {
+	if due, ok := d.s.next(); ok && due.Before(d.asleep) {
+		d.asleep = time.Time{}
+		d.poke()
+	}
 }
 
 // settled is closed once everything that is dirty now has been looked at and
@@ -77,10 +97,15 @@ func (d *dirty) take(now time.Time, n int) []mark {
 	return d.s.take(now, n)
 }
 
+// next is asked by the looker before it sleeps until then.
 func (d *dirty) next() (time.Time, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.s.next()
+	due, ok := d.s.next()
+	if d.asleep = due; !ok {
+		d.asleep = forever
+	}
+	return due, ok
 }
 
 // heard is when an event came last, and how many paths wait.
@@ -103,6 +128,7 @@ func (d *dirty) shrink() {
 	if len(d.s.marks) == 0 {
 		d.s = newSchedule(d.s.limit)
 	}
+	clear(d.s.growing)
 }
 
 func (d *dirty) poke() {

@@ -2,7 +2,6 @@ package watcher
 
 import (
 	"errors"
-	"maps"
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -18,8 +17,7 @@ type looker struct {
 	unclear time.Time                   // until then a directory that was put off may show what is missed elsewhere
 	horizon time.Time                   // of the last look that appended
 	pace    pace
-	awake   bool                 // there was a look since the last rest
-	grew    map[string]time.Time // when a file that somebody holds open was appended
+	awake   bool // there was a look since the last rest
 }
 
 // place is a name in a directory.
@@ -33,7 +31,7 @@ type place struct {
 const maxPlaces = 8 << 10
 
 func newLooker(s *session) *looker {
-	k := &looker{session: s, grew: map[string]time.Time{}, awake: true}
+	k := &looker{session: s, awake: true}
 	k.reset()
 	return k
 }
@@ -102,33 +100,6 @@ func (k *looker) trim() {
 	}
 }
 
-// maxGrew is how many growing files are remembered before those are
-// forgotten that stand still.
-const maxGrew = 64
-
-// noteGrown remembers a file that grows while somebody holds it open.
-func (k *looker) noteGrown(path string, now time.Time) {
-	if len(k.grew) >= maxGrew {
-		maps.DeleteFunc(k.grew, func(_ string, at time.Time) bool { return now.Sub(at) >= appendPause })
-	}
-	k.grew[path] = now
-}
-
-// growing says whether a mark is of a file that was appended a moment ago, and
-// puts it off then.
-func (k *looker) growing(m *mark, now time.Time) bool {
-	at, grew := k.grew[m.path]
-	if !grew || m.scope != oneName || m.whole {
-		return false
-	}
-	later, wait := k.patience.growing(*m, now, at)
-	if !wait {
-		return false
-	}
-	k.dirty.later(later)
-	return true
-}
-
 // reset is for when an append failed: what is remembered may never have come true.
 func (k *looker) reset() {
 	k.ids, k.born = map[place]dirRow{}, map[journal.NodeID]struct{}{}
@@ -138,7 +109,6 @@ func (k *looker) reset() {
 func (k *looker) rest() {
 	k.awake = false
 	k.reset()
-	k.grew = map[string]time.Time{}
 	k.dirty.shrink()
 	k.walks.shrink()
 }

@@ -36,7 +36,7 @@ func (w *Watcher) Open(ctx context.Context, n journal.Node) (Body, error) {
 	if n.Kind != journal.File {
 		return nil, fmt.Errorf("open node %d: it is a %v", n.ID, n.Kind)
 	}
-	if b, ok := w.bodies.get(n.Body.Digest); ok || n.Body.Size == 0 {
+	if b, ok := w.bodies.get(n.Body.Digest, 0); ok || n.Body.Size == 0 {
 		return memory{bytes.NewReader(b)}, nil
 	}
 	row, err := w.journal.Node(ctx, n.ID)
@@ -57,7 +57,7 @@ func (w *Watcher) Open(ctx context.Context, n journal.Node) (Body, error) {
 // the journal had the node a moment ago: a hint, tried before its place is looked up.
 // Errors are those of Open and its Body; what Open says of digests goes for Read too.
 func (w *Watcher) Read(ctx context.Context, n journal.Node, path string, b []byte, at int64) error {
-	if kept, ok := w.bodies.get(n.Body.Digest); ok && at <= int64(len(kept)) && copy(b, kept[at:]) == len(b) {
+	if kept, ok := w.bodies.get(n.Body.Digest, at); ok && copy(b, kept) == len(b) {
 		return nil
 	}
 	if at == 0 && int64(len(b)) == n.Body.Size && w.readHere(path, b) && sha256.Sum256(b) == n.Body.Digest {

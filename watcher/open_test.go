@@ -60,3 +60,21 @@ func TestReadOfAFewBytesThatWereJustHashed(t *testing.T) {
 		t.Errorf("got %q, want %q", b, "llo")
 	}
 }
+
+func TestReadOfTheTailThatWasJustHashed(t *testing.T) {
+	r := newRig(t)
+	mustNot(t, os.WriteFile(r.path("log"), bytes.Repeat([]byte{'l'}, 100_000), 0o644))
+	r.start()
+	mustNot(t, r.do([]string{"append", "log", "more"}))
+	r.settle()
+	n := r.row("log").Node
+	mustNot(t, os.Remove(r.path("log")))
+	b := make([]byte, n.Body.Size-100_000)
+	mustNot(t, r.w.Read(t.Context(), n, "log", b, 100_000))
+	if !bytes.HasPrefix(b, []byte("more")) {
+		t.Errorf("got %q, want what was appended", b)
+	}
+	if err := r.w.Read(t.Context(), n, "log", make([]byte, 10), 99_990); !errors.Is(err, watcher.ErrMoved) {
+		t.Errorf("bytes before the tail: %v, want %v", err, watcher.ErrMoved)
+	}
+}

@@ -64,11 +64,51 @@ func TestTheWindowOfAnAbsenceBeginsWithTheLookThatMissesIt(t *testing.T) {
 }
 
 func TestLinesOfALogWaitForEachOtherOnly(t *testing.T) {
-	p := patience{20 * time.Millisecond, time.Second}
-	if _, wait := p.growing(mark{}, after(1000), after(0)); wait {
-		t.Error("a line alone waits")
+	s := newSchedule(100)
+	s.event("log", oneName, after(5)) // heard while the log was looked at
+	s.grew("log", after(5))
+	if due, _ := s.next(); due != after(5).Add(appendPause) {
+		t.Errorf("a line during the look is due after %v", due.Sub(after(5)))
 	}
-	if m, wait := p.growing(mark{}, after(5), after(0)); !wait || !m.due.Equal(after(0).Add(appendPause)) || !m.held {
-		t.Errorf("a line right after another: %v, due at %v", wait, m.due.Sub(after(0)))
+	log := s.take(after(500), 1)[0]
+	s.event("log", oneName, after(501))
+	if due, _ := s.next(); !log.grows || due != after(501) {
+		t.Errorf("a line alone is due after %v", due.Sub(after(501)))
+	}
+	s.grew("log", after(501))
+	s.event("log", oneName, after(502))
+	s.event("other", oneName, after(503))
+	if m := s.take(after(503), 9); len(m) != 1 || m[0].path != "other" || m[0].grows {
+		t.Errorf("a line right after another is not put off, or something else is: %v", paths(m))
+	}
+}
+
+func TestTheLinesOfALogDoNotWakeTheLooker(t *testing.T) {
+	d := newDirty()
+	woken := func() bool {
+		select {
+		case <-d.wake:
+			return true
+		default:
+			return false
+		}
+	}
+	d.next()
+	d.hear("log", oneName)
+	if !woken() {
+		t.Error("the first line does not wake it")
+	}
+	d.take(time.Now(), 1)
+	d.grew("log", time.Now().Add(time.Hour))
+	d.hear("log", oneName)
+	d.next()
+	if d.hear("log", oneName); woken() {
+		t.Error("a line that waits for others wakes it")
+	}
+	if d.hear("other", oneName); !woken() {
+		t.Error("something else does not wake it")
+	}
+	if d.hear("third", oneName); woken() {
+		t.Error("it is woken twice")
 	}
 }

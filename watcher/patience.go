@@ -35,13 +35,12 @@ func (p patience) writing(m mark, now time.Time) mark {
 func (p patience) unknown(m mark, now time.Time) mark { return p.hold(m, now, m.last.Add(p.quiet)) }
 
 // growing puts off a log that was appended a moment ago: its next lines wait for
-// each other. False: it need not wait.
-func (p patience) growing(m mark, now, appended time.Time) (mark, bool) {
-	if now.Sub(appended) >= appendPause {
-		return m, false
+// each other.
+func (p patience) growing(m mark, appended time.Time) mark {
+	if until := appended.Add(appendPause); m.due.Before(until) {
+		m.held, m.due = true, until
 	}
-	m.held, m.due = true, appended.Add(appendPause)
-	return m, true
+	return m
 }
 
 // closed puts off a new file that was open for writing a moment ago: it may be

@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"container/heap"
+	"maps"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type mark struct {
 	whole       bool      // read every byte, whatever the times say
 	held        bool      // events do not bring due forward
 	open        bool      // somebody had it open for writing at the last look
+	grows       bool      // a log: it was appended before while somebody held it open
 	tries       int       // looks that ended in "not yet"
 	tears       int       // readings during which it changed
 	first, last time.Time // of the events
@@ -34,13 +36,16 @@ type mark struct {
 // become that directory, many directories the whole tree. So it never forgets
 // a change and never grows.
 type schedule struct {
-	marks map[string]*mark
-	order byDue
-	wide  int // marks that are more than a name
-	limit int
+	marks   map[string]*mark
+	order   byDue
+	wide    int // marks that are more than a name
+	limit   int
+	growing map[string]time.Time // when a file that somebody holds open was appended
 }
 
-func newSchedule(limit int) *schedule { return &schedule{marks: map[string]*mark{}, limit: limit} }
+func newSchedule(limit int) *schedule {
+	return &schedule{marks: map[string]*mark{}, limit: limit, growing: map[string]time.Time{}}
+}
 
 // event notes that something happened at a path: it is due at once, unless a
 // look put it off and still holds it.
@@ -54,7 +59,33 @@ func (s *schedule) event(path string, sc scope, now time.Time) {
 		}
 		return
 	}
-	s.put(&mark{path: path, scope: sc, first: now, last: now, due: now})
+	m := &mark{path: path, scope: sc, first: now, last: now, due: now}
+	s.putOff(m)
+	s.put(m)
+}
+
+// maxGrowing is how many growing files are remembered before those are
+// forgotten that stand still.
+const maxGrowing = 64
+
+// grew notes that a file was appended. What is marked of it already came during the look.
+func (s *schedule) grew(path string, now time.Time) {
+	if len(s.growing) >= maxGrowing {
+		maps.DeleteFunc(s.growing, func(_ string, at time.Time) bool { return now.Sub(at) >= appendPause })
+	}
+	s.growing[path] = now
+	if m := s.marks[path]; m != nil {
+		s.putOff(m)
+		heap.Fix(&s.order, m.index)
+	}
+}
+
+// putOff makes the lines of a log wait for each other.
+func (s *schedule) putOff(m *mark) {
+	at, grows := s.growing[m.path]
+	if m.grows = grows; grows && m.scope == oneName && !m.whole {
+		*m = (patience{}).growing(*m, at)
+	}
 }
 
 // later puts a mark back that a look could not settle. Events that came

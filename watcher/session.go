@@ -160,7 +160,7 @@ func (k *looker) breathe(ctx context.Context, timer *time.Timer) error {
 func (k *looker) paced(ctx context.Context, items []item) error {
 	events := 0
 	for i := range items {
-		if _, grew := k.grew[items[i].path]; !grew && items[i].job == nil {
+		if !items[i].grows && items[i].job == nil {
 			events++
 		}
 	}
@@ -179,11 +179,7 @@ func (k *looker) begin(ctx context.Context) error {
 // gather takes what is due: events first, then what walks found. Directories
 // that are due as a whole are sent to the walkers.
 func (k *looker) gather() (items []item, jobs []*job) {
-	now := time.Now()
-	for _, m := range k.dirty.take(now, maxLook) {
-		if k.growing(&m, now) {
-			continue
-		}
+	for _, m := range k.dirty.take(time.Now(), maxLook) {
 		items = append(items, item{mark: m})
 		if m.scope != oneName {
 			k.walks.start(newJob(), m.path, m.scope)
