@@ -12,7 +12,7 @@ func (s *Server) enter(p *subscription) {
 	s.mu.Lock()
 	s.subs[p] = struct{}{}
 	s.mu.Unlock()
-	s.meter.joined.Inc()
+	s.meter.joined.Add(1)
 }
 
 func (s *Server) exit(p *subscription) {

@@ -1,5 +1,5 @@
 // Package stream is the network between a capitol and its cities, and the only
-// importer of the websocket and metrics libraries. It touches sockets; disks are behind
+// importer of the websocket library. It touches sockets; disks are behind
 // [Source] and [Subscriber].
 //
 //	capitol                                              city

@@ -145,7 +145,7 @@ func (f *feeder) live(ctx context.Context, b Beat) error {
 // send counts a batch against the window and packs it if that pays.
 func (f *feeder) send(ctx context.Context, m *sealed) error {
 	f.flow.spend(len(m.plain) - 2)
-	f.srv.meter.batches.Inc()
+	f.srv.meter.batches.Add(1)
 	message := m.plain
 	if f.packs && f.pace.pays.Load() {
 		message = m.pack(f.srv.codec)

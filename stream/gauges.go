@@ -1,97 +1,75 @@
 package stream
 
 import (
+	"cmp"
 	"context"
-	"time"
+	"maps"
+	"slices"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/hydrasync/hydrasync/stream/metrics"
 )
 
-// gauges shows trees and cities as they are when somebody asks; between two
-// scrapes it costs nothing.
-type gauges struct {
-	server *Server
-
-	seq, floor, paths, bytes, ready *prometheus.Desc // by tree
-	cities                          *prometheus.Desc // by tree
-	behind                          *prometheus.Desc // by tree and city
+// gauges shows trees and cities as they are now; between two scrapes it costs nothing.
+func (s *Server) gauges(ctx context.Context) []metrics.Family {
+	return append(s.treeGauges(ctx), s.cityGauges()...)
 }
 
-// scrapeTime bounds the reads of one scrape.
-const scrapeTime = 5 * time.Second
-
-func newGauges(s *Server) *gauges {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("hydrasync_"+name, help, labels, nil)
-	}
-	return &gauges{
-		server: s,
-		seq:    desc("journal_seq", "Last sequence number of the tree's journal.", "tree"),
-		floor:  desc("journal_floor_seq", "Last sequence number that is compacted away.", "tree"),
-		paths:  desc("tree_paths", "Paths in the tree, its root included.", "tree"),
-		bytes:  desc("tree_bytes", "Bytes of all files of the tree together.", "tree"),
-		ready:  desc("tree_ready", "1 once the journal tells of the whole tree, 0 during its first walk.", "tree"),
-		cities: desc("cities", "Cities that are connected.", "tree"),
-		behind: desc("city_behind_entries", "Entries that a connected city has not confirmed yet.", "tree", "city"),
-	}
+func gauge(name, help string) metrics.Family {
+	return metrics.Family{Name: "hydrasync_" + name, Kind: metrics.Gauge, Help: help}
 }
 
-// Describe implements [prometheus.Collector].
-func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.seq, g.floor, g.paths, g.bytes, g.ready, g.cities, g.behind} {
-		out <- d
+// treeGauges leaves out what cannot be read: a scrape shows the rest.
+func (s *Server) treeGauges(ctx context.Context) []metrics.Family {
+	seq := gauge("journal_seq", "Last sequence number of the tree's journal.")
+	floor := gauge("journal_floor_seq", "Last sequence number that is compacted away.")
+	paths := gauge("tree_paths", "Paths in the tree, its root included.")
+	bytes := gauge("tree_bytes", "Bytes of all files of the tree together.")
+	ready := gauge("tree_ready", "1 once the journal tells of the whole tree, 0 during its first walk.")
+	for _, name := range slices.Sorted(maps.Keys(s.trees)) {
+		t := s.trees[name]
+		labels := []string{"tree", Display(name)}
+		tell := func(f *metrics.Family, v float64) {
+			f.Samples = append(f.Samples, metrics.Sample{Labels: labels, Value: v})
+		}
+		tell(&seq, float64(t.Journal.Position().Seq))
+		certain := 0.0
+		if t.certain() {
+			certain = 1
+		}
+		tell(&ready, certain)
+		st, err := t.Journal.Stats(ctx)
+		if err != nil {
+			s.cfg.Log.Error().Err(err).Str("tree", Display(name)).Msg("cannot read the journal")
+			continue
+		}
+		tell(&floor, float64(st.Floor))
+		tell(&paths, float64(st.Nodes))
+		tell(&bytes, float64(st.Bytes))
 	}
+	return []metrics.Family{seq, floor, paths, bytes, ready}
 }
 
-// Collect implements [prometheus.Collector].
-func (g *gauges) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
-	defer cancel()
-	for _, t := range g.server.trees {
-		g.collectTree(ctx, t, out)
-	}
-	g.collectCities(out)
-}
-
-// collectTree leaves out what cannot be read: a scrape shows the rest.
-func (g *gauges) collectTree(ctx context.Context, t *tree, out chan<- prometheus.Metric) {
-	name := Display(t.Name)
-	tell := func(d *prometheus.Desc, v float64) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, name)
-	}
-	tell(g.seq, float64(t.Journal.Position().Seq))
-	ready := 0.0
-	if t.certain() {
-		ready = 1
-	}
-	tell(g.ready, ready)
-	st, err := t.Journal.Stats(ctx)
-	if err != nil {
-		g.server.cfg.Log.Error().Err(err).Str("tree", name).Msg("cannot read the journal")
-		return
-	}
-	tell(g.floor, float64(st.Floor))
-	tell(g.paths, float64(st.Nodes))
-	tell(g.bytes, float64(st.Bytes))
-}
-
-// collectCities shows the slowest of those that call themselves alike.
-func (g *gauges) collectCities(out chan<- prometheus.Metric) {
-	type who struct{ tree, city string }
+// cityGauges shows the slowest of those that call themselves alike.
+func (s *Server) cityGauges() []metrics.Family {
+	type who struct{ city, tree string }
 	connected, behind := make(map[string]int), make(map[who]uint64)
-	for _, t := range g.server.trees {
-		connected[Display(t.Name)] = 0
+	for name := range s.trees {
+		connected[Display(name)] = 0
 	}
-	for _, c := range g.server.Cities() {
+	for _, c := range s.Cities() {
 		connected[c.Tree]++
-		if w := (who{c.Tree, c.Name}); c.Confirms {
+		if w := (who{c.Name, c.Tree}); c.Confirms {
 			behind[w] = max(behind[w], c.Behind)
 		}
 	}
-	for tree, n := range connected {
-		out <- prometheus.MustNewConstMetric(g.cities, prometheus.GaugeValue, float64(n), tree)
+	cities := gauge("cities", "Cities that are connected.")
+	for _, tree := range slices.Sorted(maps.Keys(connected)) {
+		cities.Samples = append(cities.Samples, metrics.Sample{Labels: []string{"tree", tree}, Value: float64(connected[tree])})
 	}
-	for w, n := range behind {
-		out <- prometheus.MustNewConstMetric(g.behind, prometheus.GaugeValue, float64(n), w.tree, w.city)
+	lag := gauge("city_behind_entries", "Entries that a connected city has not confirmed yet.")
+	order := func(x, y who) int { return cmp.Or(cmp.Compare(x.city, y.city), cmp.Compare(x.tree, y.tree)) }
+	for _, w := range slices.SortedFunc(maps.Keys(behind), order) {
+		lag.Samples = append(lag.Samples, metrics.Sample{Labels: []string{"city", w.city, "tree", w.tree}, Value: float64(behind[w])})
 	}
+	return []metrics.Family{cities, lag}
 }

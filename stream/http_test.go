@@ -10,7 +10,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -387,6 +390,38 @@ func TestMetricsShowTreesAndCities(t *testing.T) {
 	})
 	_, body, _ = ask(t, c, "/metrics")
 	has(body, `hydrasync_city_behind_entries{city="test",tree="src"} 0`)
+}
+
+// TestMetricsKeepTheirNames compares the page, without its values, with a file:
+// people have dashboards and alerts on these names, labels and types.
+func TestMetricsKeepTheirNames(t *testing.T) {
+	want, err := os.ReadFile("testdata/metrics.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCapitol(t)
+	c.write("f", []byte("x"))
+	city := newCity(t, c.url)
+	city.run()
+	city.inStep(c)
+	_, body, head := ask(t, c, "/metrics")
+	if got := head.Get("Content-Type"); got != "text/plain; version=0.0.4; charset=utf-8" {
+		t.Errorf("Content-Type: got %q", got)
+	}
+	var got strings.Builder
+	for line := range strings.Lines(body) {
+		if !strings.HasPrefix(line, "#") {
+			key, value, _ := strings.Cut(line, " ")
+			if _, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err != nil {
+				t.Errorf("%q: %v", line, err)
+			}
+			line = strings.ReplaceAll(key, runtime.Version(), "…") + "\n"
+		}
+		got.WriteString(line)
+	}
+	if got.String() != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
+	}
 }
 
 func TestServeEndsEverything(t *testing.T) {

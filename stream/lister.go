@@ -34,7 +34,7 @@ func (p *subscription) answerList(ctx context.Context, m want) error {
 	if err != nil {
 		return err
 	}
-	p.srv.meter.lists.Add(float64(len(message)))
+	p.srv.meter.lists.Add(int64(len(message)))
 	return p.out.deliver(ctx, message, make(chan struct{}, 1))
 }
 

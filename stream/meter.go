@@ -1,55 +1,53 @@
 package stream
 
 import (
-	"fmt"
+	"context"
 	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/hydrasync/hydrasync/stream/metrics"
 )
 
-// meter counts what the server does, in a registry of its own: two servers in
-// one process do not disturb each other.
+// meter counts what the server does.
 type meter struct {
-	joined  prometheus.Counter
-	refused prometheus.Counter
-	batches prometheus.Counter
-	content prometheus.Counter
-	lists   prometheus.Counter
-	pages   http.Handler
+	joined, refused, batches, content, lists atomic.Int64
+
+	scrapes atomic.Int64 // that are being answered
 }
 
-// scrapes is how many callers of /metrics are answered at the same time.
-const scrapes = 4
+// maxScrapes is how many callers of /metrics are answered at the same time, and
+// scrapeTime bounds what each of them has read.
+const (
+	maxScrapes = 4
+	scrapeTime = 5 * time.Second
+)
 
-// newMeter also shows what gauges tells, and the figures of process and runtime.
-func newMeter(gauges prometheus.Collector) (*meter, error) {
-	m := &meter{
-		joined:  counter("cities_joined_total", "Subscriptions that were accepted."),
-		refused: counter("requests_refused_total", "Requests without the right token or host."),
-		batches: counter("batches_sent_total", "Batches sent to cities."),
-		content: counter("content_sent_bytes_total", "Bytes of content sent on request."),
-		lists:   counter("chunk_lists_sent_bytes_total", "Bytes of chunk lists sent on request."),
+func (m *meter) counters() []metrics.Family {
+	counter := func(name, help string, n *atomic.Int64) metrics.Family {
+		return metrics.One("hydrasync_"+name, metrics.Counter, help, float64(n.Load()))
 	}
-	own := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{m.joined, m.refused, m.batches, m.content, m.lists, gauges,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
-		if err := own.Register(c); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
+	return []metrics.Family{
+		counter("cities_joined_total", "Subscriptions that were accepted.", &m.joined),
+		counter("requests_refused_total", "Requests without the right token or host.", &m.refused),
+		counter("batches_sent_total", "Batches sent to cities.", &m.batches),
+		counter("content_sent_bytes_total", "Bytes of content sent on request.", &m.content),
+		counter("chunk_lists_sent_bytes_total", "Bytes of chunk lists sent on request.", &m.lists),
 	}
-	m.pages = promhttp.HandlerFor(own, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: scrapes})
-	return m, nil
-}
-
-func counter(name, help string) prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "hydrasync", Name: name, Help: help})
 }
 
 // metrics is GET /metrics.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
-	s.meter.pages.ServeHTTP(w, r)
+	defer s.meter.scrapes.Add(-1)
+	if s.meter.scrapes.Add(1) > maxScrapes {
+		refuse(w, http.StatusServiceUnavailable, "too many ask for the metrics at once", "try again later")
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), scrapeTime)
+	defer cancel()
+	w.Header().Set("Content-Type", metrics.ContentType)
+	w.Write(metrics.Append(nil, slices.Concat(s.meter.counters(), s.gauges(ctx), metrics.Runtime(), metrics.Process())))
 }

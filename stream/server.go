@@ -66,7 +66,7 @@ type Server struct {
 	guard guard
 	codec *codec
 	trees map[string]*tree
-	meter *meter
+	meter meter
 	// buffers are the websockets' write buffers: an idle connection has none.
 	buffers sync.Pool
 	pieces  sync.Pool // of memory for one content frame each
@@ -101,9 +101,6 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, guard: newGuard(cfg.Token, cfg.Insecure), codec: c, trees: make(map[string]*tree),
 		subs: make(map[*subscription]struct{}), pieces: sync.Pool{New: func() any { return new([contentHeadMost + MaxContent]byte) }}}
-	if s.meter, err = newMeter(newGauges(s)); err != nil {
-		return nil, err
-	}
 	for _, t := range cfg.Trees {
 		if err := checkTree(t); err != nil {
 			return nil, err
@@ -147,7 +144,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) guarded(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status, text, hint := s.guard.check(r); status != 0 {
-			s.meter.refused.Inc()
+			s.meter.refused.Add(1)
 			if status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}

@@ -111,7 +111,7 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 			return err
 		}
 		done += n
-		p.srv.meter.content.Add(float64(n))
+		p.srv.meter.content.Add(int64(n))
 	}
 	return nil
 }

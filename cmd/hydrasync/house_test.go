@@ -27,7 +27,6 @@ var soleImporters = map[string]string{
 	"github.com/fsnotify/fsnotify":   "watcher",
 	"github.com/mattn/go-sqlite3":    "journal",
 	"github.com/gorilla/websocket":   "stream",
-	"github.com/prometheus":          "stream",
 	"github.com/spf13/cobra":         "cmd",
 	"github.com/spf13/pflag":         "cmd",
 	"github.com/pelletier/go-toml":   "cmd",
