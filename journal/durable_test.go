@@ -384,3 +384,17 @@ func TestReadOnlyReadsBesideTheWriter(t *testing.T) {
 		t.Error("a read-only journal took an append")
 	}
 }
+
+// The linker decides whether SQLite's flushes come by flush.c: if it ever does not, each
+// append costs twice the time and nothing else says so.
+func TestEachAppendFlushesBytes(t *testing.T) {
+	j := MustNew(t)
+	MustAppend(t, j, root())
+	before := journal.Flushes()
+	for i := range 5 {
+		MustAppend(t, j, file(journal.NodeID(10+i), 1, "f"+string(rune('a'+i)), 1))
+	}
+	if got := journal.Flushes() - before; got < 5 {
+		t.Errorf("5 appends made %d flushes", got)
+	}
+}

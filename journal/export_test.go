@@ -18,3 +18,6 @@ func (j *Journal) Tidy() error {
 
 // Reads is how many states of the file were read.
 func (j *Journal) Reads() int64 { return j.reads.Load() }
+
+// Flushes is how often SQLite flushed a file by way of flush.c, in this process.
+func Flushes() int64 { return flushes() }
