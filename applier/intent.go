@@ -1,11 +1,10 @@
 package applier
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/gob"
 	"hash/crc32"
 	"io"
+	"iter"
 	"slices"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
@@ -20,9 +19,9 @@ const intentName = "intent"
 
 // intended is a task as the intent has it: enough to know its object again.
 type intended struct {
-	Entry   journal.Entry
-	Made    object // what was made for it in staging; zero: nothing
-	Adopted bool   // Made is a stranger's, which the set took as it was
+	Entry   journal.Entry // without what [journal.Entry.Append] leaves out
+	Made    object        // what was made for it in staging; zero: nothing
+	Adopted bool          // Made is a stranger's, which the set took as it was
 }
 
 // commit is the point of no return: it writes the intent and flushes it with what
@@ -40,46 +39,72 @@ func (r *round) commit() error {
 		return r.flushStaged()
 	}
 	r.committed = true
-	if err := writeIntent(r.folders.intent, r.intended()); err != nil {
+	if err := writeIntent(r.folders.intent, r.intended); err != nil {
 		return err
 	}
 	return r.flushStaged()
 }
 
 // intended are the tasks that are still to do.
-func (r *round) intended() []intended {
-	var tasks []intended
+func (r *round) intended(yield func(intended) bool) {
 	for _, t := range r.tasks {
-		if t.state == todo {
-			e := t.entry
-			e.Change.Was, e.Path = t.was, ""
-			if !t.known && t.old.Node.ID == 0 { // recover only removes it
-				e.Change.Node = journal.Node{ID: t.node.ID, Parent: t.node.Parent, Name: t.node.Name, Kind: t.node.Kind}
-			}
-			i := intended{Entry: e, Made: t.made}
-			if i.Adopted = t.adopted && t.made.Ino == 0; i.Adopted {
-				i.Made = object{t.old.Seen.Ino, t.old.Seen.BTime}
-			}
-			tasks = append(tasks, i)
+		if t.state != todo {
+			continue
+		}
+		e := t.entry
+		e.Change.Was = t.was
+		if !t.known && t.old.Node.ID == 0 { // recover only removes it
+			e.Change.Node = journal.Node{ID: t.node.ID, Parent: t.node.Parent, Name: t.node.Name, Kind: t.node.Kind}
+		}
+		i := intended{Entry: e, Made: t.made}
+		if i.Adopted = t.adopted && t.made.Ino == 0; i.Adopted {
+			i.Made = object{t.old.Seen.Ino, t.old.Seen.BTime}
+		}
+		if !yield(i) {
+			return
 		}
 	}
-	return tasks
 }
 
-const intentHead = 12
+const (
+	intentHead = 12
+	objectSize = 1 + 8 + 8 + 4 // whether adopted, and an object
+)
 
 var checksum = crc32.MakeTable(crc32.Castagnoli)
 
-func writeIntent(f *beneath.File, tasks []intended) error {
-	text := bytes.NewBuffer(make([]byte, intentHead))
-	if err := gob.NewEncoder(text).Encode(tasks); err != nil {
-		return err
+func writeIntent(f *beneath.File, tasks iter.Seq[intended]) error {
+	b := make([]byte, intentHead)
+	for i := range tasks {
+		b = i.append(b)
 	}
-	b := text.Bytes()
 	binary.BigEndian.PutUint64(b, uint64(len(b)-intentHead))
 	binary.BigEndian.PutUint32(b[8:], crc32.Checksum(b[intentHead:], checksum))
 	_, err := f.WriteAt(b, 0)
 	return err
+}
+
+func (i *intended) append(b []byte) []byte {
+	adopted := byte(0)
+	if i.Adopted {
+		adopted = 1
+	}
+	b = binary.BigEndian.AppendUint64(append(b, adopted), i.Made.Ino)
+	b = binary.BigEndian.AppendUint64(b, uint64(i.Made.Born.Sec))
+	return i.Entry.Append(binary.BigEndian.AppendUint32(b, uint32(i.Made.Born.Nsec)))
+}
+
+// cut takes off b what append wrote.
+func (i *intended) cut(b []byte) (rest []byte, err error) {
+	if len(b) < objectSize {
+		return nil, io.ErrUnexpectedEOF
+	}
+	i.Adopted = b[0] == 1
+	i.Made.Ino = binary.BigEndian.Uint64(b[1:])
+	i.Made.Born.Sec = int64(binary.BigEndian.Uint64(b[9:]))
+	i.Made.Born.Nsec = int32(binary.BigEndian.Uint32(b[17:]))
+	i.Entry, rest, err = journal.CutEntry(b[objectSize:])
+	return rest, err
 }
 
 // readIntent gives nothing if there is no whole intent.
@@ -97,8 +122,15 @@ func readIntent(f *beneath.File) (tasks []intended, err error) {
 		return nil, nil
 	}
 	text := b[intentHead : intentHead+size]
-	if crc32.Checksum(text, checksum) != binary.BigEndian.Uint32(b[8:]) || gob.NewDecoder(bytes.NewReader(text)).Decode(&tasks) != nil {
+	if crc32.Checksum(text, checksum) != binary.BigEndian.Uint32(b[8:]) {
 		return nil, nil
+	}
+	for len(text) > 0 {
+		var i intended
+		if text, err = i.cut(text); err != nil {
+			return nil, nil
+		}
+		tasks = append(tasks, i)
 	}
 	return tasks, nil
 }
