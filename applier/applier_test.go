@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/journal"
 )
 
@@ -168,5 +169,33 @@ func TestALostJournalAdoptsWhatIsThere(t *testing.T) {
 	healthy(t, b, dir)
 	if c.fetched.Load() != 0 || inode(t, filepath.Join(dir, "d", "f")) != before {
 		t.Errorf("fetched %d bytes, inode %d was %d", c.fetched.Load(), inode(t, filepath.Join(dir, "d", "f")), before)
+	}
+}
+
+func TestWhatAComparisonWasAheadOfIsLoggedWhenItIsToldAgain(t *testing.T) {
+	dir := t.TempDir()
+	a := city(t, dir)
+	c := newCapitol()
+	c.file(journal.Root, "old", "body")
+	began := c.position()
+	d := c.dir(journal.Root, "d")
+	c.file(d, "f", "body")
+	told := c.pending
+	s := c.full()
+	s.Position = began
+	mustApply(t, a, s, c)
+	before := inode(t, filepath.Join(dir, "d", "f"))
+	again := applier.Set{Position: c.position()}
+	for _, e := range told {
+		again.Entries = append(again.Entries, e)
+	}
+	mustApply(t, a, again, nil)
+	c.equal(t, dir)
+	logged, err := a.Journal().Entries(t.Context(), began.Seq, 10)
+	if err != nil || len(logged) != 2 {
+		t.Errorf("%d entries after %v are logged, want those of d and f: %v", len(logged), began.Seq, err)
+	}
+	if inode(t, filepath.Join(dir, "d", "f")) != before {
+		t.Error("the file was made anew")
 	}
 }

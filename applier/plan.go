@@ -86,9 +86,10 @@ func (r *round) newTask(e journal.Entry) (*task, error) {
 		return nil, nil
 	case t.gone || !t.known || r.again || r.doubts[t.node.ID]:
 	case t.old.Node.Equal(*t.node):
-		if t.old.Seq == e.Seq {
+		if t.old.Seq == e.Seq && e.Seq <= r.journal.Position().Seq {
 			return nil, nil
 		}
+		// A comparison may have told it ahead of its turn: then it is not in the log yet.
 		t.state, t.seen = done, t.old.Seen
 	}
 	if !t.known {

@@ -55,7 +55,23 @@ func (j *Journal) Follow(since Seq, subDirs []string) *Cursor {
 // Done and the position to Follow from; what changed meanwhile is told there.
 func (j *Journal) All(subDirs []string) *Cursor {
 	c := &Cursor{j: j, scope: NewScope(subDirs), epoch: j.Position().Epoch, early: map[NodeID]Seq{}}
-	c.step = c.all
+	return c.readAll(nil)
+}
+
+// Fill is All for a reader that holds nothing at all. It leaves out the files and links
+// that are newer than the position that it ends with, bytes and all: Follow tells them
+// from there. Of a journal that grows meanwhile All tells much that Follow tells again.
+func (j *Journal) Fill(subDirs []string) *Cursor {
+	c := j.All(subDirs)
+	return c.readAll(func(s *Stored) bool { // where only the state is newer, Follow does not tell the bytes
+		return s.Node.Kind != Dir && s.Seq > c.base.Seq && s.BodySeq > c.base.Seq
+	})
+}
+
+// readAll makes a cursor read all nodes; without (nil: none) leaves some out. No directory
+// may be: what is in it needs it.
+func (c *Cursor) readAll(without func(*Stored) bool) *Cursor {
+	c.step = func(ctx context.Context, r *reading, limit int) error { return c.all(ctx, r, limit, without) }
 	return c
 }
 
@@ -80,7 +96,7 @@ func (c *Cursor) Next(ctx context.Context, limit int) (Chunk, error) {
 }
 
 // all walks by id, so that no node can slip from an unread place to a read one.
-func (c *Cursor) all(ctx context.Context, r *reading, limit int) error {
+func (c *Cursor) all(ctx context.Context, r *reading, limit int, without func(*Stored) bool) error {
 	if c.base.IsZero() {
 		c.base = r.head.pos
 	}
@@ -90,7 +106,7 @@ func (c *Cursor) all(ctx context.Context, r *reading, limit int) error {
 		if err != nil {
 			return err
 		}
-		if err := c.tellAll(ctx, r, found); err != nil {
+		if err := c.tellAll(ctx, r, found, without); err != nil {
 			return err
 		}
 		limit, size = limit-len(found), size+more
@@ -102,7 +118,7 @@ func (c *Cursor) all(ctx context.Context, r *reading, limit int) error {
 	return nil
 }
 
-func (c *Cursor) tellAll(ctx context.Context, r *reading, found []Stored) error {
+func (c *Cursor) tellAll(ctx context.Context, r *reading, found []Stored, without func(*Stored) bool) error {
 	if err := r.fetch(ctx, len(found), func(i int) NodeID { return found[i].Node.Parent }); err != nil {
 		return err
 	}
@@ -114,6 +130,9 @@ func (c *Cursor) tellAll(ctx context.Context, r *reading, found []Stored) error 
 		c.lastID = s.Node.ID
 		if _, told := c.early[s.Node.ID]; told {
 			delete(c.early, s.Node.ID)
+			continue
+		}
+		if without != nil && without(s) {
 			continue
 		}
 		if err := c.tell(ctx, r, s, func(p *place) bool { return p.row.Node.ID > s.Node.ID }); err != nil {

@@ -308,6 +308,91 @@ func TestReconnectWhileARemovalIsHeldBackLeavesNothingBehind(t *testing.T) {
 	checkEqual(t, j, c.j)
 }
 
+// A city that holds nothing reads a journal that is written to all the time: each content
+// is told once, by Fill or by Follow.
+func TestFillAndFollowTellNoContentTwice(t *testing.T) {
+	type content struct {
+		id  journal.NodeID
+		seq journal.Seq
+	}
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			j := MustNew(t)
+			m := &model{rng: rand.New(rand.NewPCG(seed, 2)), nodes: map[journal.NodeID]journal.Node{1: root().Node}, next: j.NewID}
+			work := func(n int) {
+				for range m.rng.IntN(n) {
+					MustAppend(t, j, m.change()...)
+				}
+			}
+			work(40)
+			c := city{t, MustOpen(t, journal.City, newPath(t))}
+			told := map[content]int{}
+			take := func(cur *journal.Cursor) (done bool) {
+				chunk, err := cur.Next(ctx, 1+m.rng.IntN(5))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range chunk.Entries {
+					if !e.Change.Gone && e.Change.Node.Kind == journal.File && e.BodySeq > c.j.Position().Seq {
+						told[content{e.Change.Node.ID, e.BodySeq}]++
+					}
+				}
+				c.take(chunk, chunk.Position, nil)
+				return chunk.Done
+			}
+			began := j.Position()
+			for cur, done := j.Fill(nil), false; !done; work(6) {
+				done = take(cur)
+			}
+			if c.j.Position() != began {
+				t.Fatalf("filled up to %v, want %v, where it began", c.j.Position(), began)
+			}
+			for cur := j.Follow(began.Seq, nil); !take(cur); {
+			}
+			checkEqual(t, j, c.j)
+			for what, n := range told {
+				if n > 1 {
+					t.Errorf("content %d of node %d was told %d times", what.seq, what.id, n)
+				}
+			}
+		})
+	}
+}
+
+// A relay's comparison names nodes that are newer than the position that it ends with.
+// When they are told in their turn, who follows the relay hears of them.
+func TestWhatAComparisonWasAheadOfIsLoggedInItsTurn(t *testing.T) {
+	j := MustNew(t)
+	MustAppend(t, j, file(2, 1, "old", 1))
+	empty := func() city { return city{t, MustOpen(t, journal.City, newPath(t))} }
+	relay, resumes, joins := empty(), empty(), empty()
+	resumes.full(j, 10)
+	read := func(c city, cur *journal.Cursor, limit int) bool {
+		chunk, err := cur.Next(ctx, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.take(chunk, chunk.Position, nil)
+		return chunk.Done
+	}
+	all := j.All(nil)
+	read(relay, all, 1)
+	MustAppend(t, j, dir(10, 1, "new"))
+	MustAppend(t, j, file(11, 10, "f", 2))
+	for !read(relay, all, 1) {
+	}
+	if _, err := relay.j.Node(ctx, 11); err != nil || relay.j.Position() != resumes.j.Position() {
+		t.Fatalf("the comparison is not ahead of its position %v: %v", relay.j.Position(), err)
+	}
+	for fill := relay.j.Fill(nil); !read(joins, fill, 10); {
+	}
+	relay.follow(j.Follow(relay.j.Position().Seq, nil), 1)
+	for _, c := range []city{resumes, joins} {
+		c.follow(relay.j.Follow(c.j.Position().Seq, nil), 10)
+		checkEqual(t, j, c.j)
+	}
+}
+
 func TestScopedCursorTellsWhatEntersAndWhatLeaves(t *testing.T) {
 	j := MustNew(t)
 	MustAppend(t, j, dir(2, 1, "a"), dir(3, 1, "b"), dir(4, 3, "deep"), file(5, 4, "x", 1), file(6, 2, "y", 1))

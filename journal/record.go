@@ -10,7 +10,8 @@ import (
 // digests, and pos becomes the journal's position. A zero pos leaves the
 // position as it is: that is how the parts of a full comparison are recorded, after
 // [Journal.Renumber] or [Journal.Forget], until its last part brings the
-// position; they are not logged. Recording again what is known changes nothing; an entry older than
+// position; they are not logged. What they tell ahead of that position is logged when it
+// comes again in its turn. Recording again what is known changes nothing else; an entry older than
 // its node's row is ignored, as is the absence of an unknown node. A node whose
 // Parent is [Parked], or that is beneath such a directory, is kept without a place and
 // without an entry.
@@ -95,8 +96,8 @@ func (t *tx) logRecorded(steps []step) error {
 				return errors.Join(orphan(n), err)
 			}
 		}
-		if !t.logs() || s.old != nil && s.old.Seq == s.seq {
-			continue // it was logged when it came
+		if !t.logs() || s.old != nil && s.old.Seq == s.seq && s.seq <= t.head.pos.Seq {
+			continue // it was logged when its turn came
 		}
 		if err := t.logStep(s, appendStamp(nil, s.entry.Time, s.entry.Digest)); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
 
@@ -118,4 +119,57 @@ func TestServeEndsWhileCitiesWaitForTheWalk(t *testing.T) {
 	full.await("the welcome", func() bool { return len(full.modes) > 0 })
 	fresh.await("the first part", func() bool { return len(fresh.batches) > 0 })
 	c.stop()
+}
+
+// The capitol's journal grows while all of it is read for a city that has nothing.
+func TestNoContentIsSentTwiceWhileTheWalkGoesOn(t *testing.T) {
+	const first, more, size = 1500, 300, 8 << 10
+	c, end := walking(t)
+	write := func(from, to int) {
+		var changes []journal.Change
+		for i := from; i < to; i++ {
+			changes = append(changes, c.change(fmt.Sprint("dir/", i), filled(size, byte(i))))
+		}
+		c.append(changes...)
+	}
+	c.mkdir("dir")
+	write(0, first)
+	m := newCity(t, c.url, func(cfg *stream.ClientConfig) { cfg.Window = stream.MinWindow })
+	type content struct {
+		node   journal.NodeID
+		digest journal.Digest
+	}
+	sent, parts := map[content]int{}, 0
+	m.hook = func(b stream.Batch) error {
+		if parts++; parts == 1 { // the capitol waits for the window by now
+			write(first, first+more)
+			c.write("dir/0", filled(size, 77))
+			c.write("dir/1499", filled(size, 78))
+			c.chmod("dir/1498", 0o600)
+			c.chmod("dir", 0o700)
+			c.remove("dir/1497")
+		}
+		for _, e := range b.Entries {
+			if _, ok := b.Bodies[e.Change.Node.ID]; ok {
+				sent[content{e.Change.Node.ID, e.Change.Node.Body.Digest}]++
+			}
+		}
+		return nil
+	}
+	m.run()
+	m.await("all files", func() bool { return len(m.nodes) == 2+first+more-1 && m.pos == c.j.Position() })
+	end()
+	m.inStep(c)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	twice := 0
+	for _, n := range sent {
+		twice += n - 1
+	}
+	if twice > 0 || m.fetched > 0 {
+		t.Errorf("%d contents of %d were sent twice, %d bytes were asked for", twice, len(sent), m.fetched)
+	}
+	if len(m.modes) != 1 || parts < 4 {
+		t.Errorf("%d connections, %d batches", len(m.modes), parts)
+	}
 }

@@ -125,7 +125,9 @@
 // applied. A batch without position does not move it: it is a part of something that
 // the next batches complete. In a full comparison (full is true) only the last
 // batch (full done) has one; then every node that was not named since the
-// welcome does not exist. What changed meanwhile follows.
+// welcome does not exist. What changed meanwhile follows. To a city that said neither position
+// nor has_content, files and links that are newer than that position are not
+// named: they follow with all else.
 //
 // Bodies are content that travels unasked: at most [MaxInline] bytes for a file
 // of the same batch, from offset to exactly the file's end. It is there when the

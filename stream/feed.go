@@ -154,9 +154,18 @@ func (f *feeder) send(ctx context.Context, m *sealed) error {
 	return f.out.send(ctx, message)
 }
 
+// everything is the read of every node. A city that has neither content nor position
+// has nothing that could seem to be gone because it was left out.
+func (f *feeder) everything() *journal.Cursor {
+	if !f.hello.HasContent && f.hello.Position.IsZero() {
+		return f.tree.Journal.Fill(f.hello.SubDirs)
+	}
+	return f.tree.Journal.All(f.hello.SubDirs)
+}
+
 // full sends every node. The parts have no position but the last.
 func (f *feeder) full(ctx context.Context) error {
-	cursor := f.tree.Journal.All(f.hello.SubDirs)
+	cursor := f.everything()
 	fill := filling{tree: f.tree, full: true, inline: !f.hello.HasContent}
 	for {
 		if err := f.room(ctx); err != nil {
