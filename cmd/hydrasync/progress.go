@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"github.com/hydrasync/hydrasync/stream"
 )
 
@@ -16,7 +14,7 @@ type narrator struct {
 	c       *city
 	total   func(context.Context) int64 // paths at the other end, as far as known
 	started time.Time
-	bar     *progressbar.ProgressBar
+	bar     *bar
 	told    told
 }
 
@@ -130,18 +128,14 @@ func (n *narrator) move(ctx context.Context, now *situation) {
 	}
 	total := max(n.total(ctx), st.Nodes, 1)
 	if n.bar == nil {
-		n.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(n.a.err), progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(), progressbar.OptionSetItsString("paths"), progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetWidth(30), progressbar.OptionThrottle(barStep), progressbar.OptionSetElapsedTime(true))
+		n.bar = newBar(n.a.err, st.Nodes)
 	}
-	n.bar.ChangeMax64(total + 1) // never full before the digests agree
-	n.bar.Describe(now.Mode.String())
-	_ = n.bar.Set64(st.Nodes)
+	n.bar.show(now.Mode.String(), st.Nodes, total+1) // never full before the digests agree
 }
 
 func (n *narrator) clear() {
 	if n.bar != nil {
-		_ = n.bar.Clear()
+		n.bar.clear()
 		n.bar = nil
 	}
 }
