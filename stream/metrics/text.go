@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,17 +48,22 @@ var (
 // https://prometheus.io/docs/instrumenting/exposition_formats. A family
 // without samples is left out.
 func Append(b []byte, families []Family) []byte {
-	families = slices.SortedFunc(slices.Values(families), func(x, y Family) int { return cmp.Compare(x.Name, y.Name) })
+	var texts []string
 	for _, f := range families {
-		if len(f.Samples) == 0 {
-			continue
+		if len(f.Samples) > 0 {
+			texts = append(texts, string(f.append(nil)))
 		}
-		b = append(b, "# HELP "+f.Name+" "+helpEscapes.Replace(f.Help)+"\n# TYPE "+f.Name+" "+string(f.Kind)+"\n"...)
-		for _, s := range f.Samples {
-			b = append(b, f.Name+s.Suffix...)
-			b = appendLabels(b, s.Labels)
-			b = append(strconv.AppendFloat(append(b, ' '), s.Value, 'g', -1, 64), '\n')
-		}
+	}
+	slices.Sort(texts) // each begins with its name
+	return append(b, strings.Join(texts, "")...)
+}
+
+func (f *Family) append(b []byte) []byte {
+	b = append(b, "# HELP "+f.Name+" "+helpEscapes.Replace(f.Help)+"\n# TYPE "+f.Name+" "+string(f.Kind)+"\n"...)
+	for _, s := range f.Samples {
+		b = append(b, f.Name+s.Suffix...)
+		b = appendLabels(b, s.Labels)
+		b = append(strconv.AppendFloat(append(b, ' '), s.Value, 'g', -1, 64), '\n')
 	}
 	return b
 }
