@@ -65,6 +65,7 @@ type look struct {
 	wants  map[journal.NodeID]*sight // who will take it, if nothing comes between
 	inodes map[string]inode          // of the directories that were opened
 	open   openDir
+	lost   map[string]bool // directories that are not there: what was in them is their business
 
 	changes []journal.Change
 	again   []mark
@@ -118,7 +119,7 @@ func (k *looker) look(ctx context.Context, items []item) error {
 	l := &look{
 		looker: k, ctx: ctx, asks: context.WithoutCancel(ctx), now: time.Now(),
 		at: make(map[string]*sight, len(items)), shows: make(map[ident][]*sight, len(items)), taken: map[journal.NodeID]*sight{}, wants: map[journal.NodeID]*sight{},
-		inodes: map[string]inode{},
+		inodes: map[string]inode{}, lost: map[string]bool{},
 	}
 	defer l.open.close()
 	for _, step := range []func() error{
@@ -167,7 +168,9 @@ func (l *look) see(it item) *sight {
 		return s
 	}
 	s := &sight{item: it}
-	s.dir, s.name = split(it.path)
+	if s.dir, s.name = split(it.path); l.lost[s.dir] {
+		return nil
+	}
 	fd, err := l.dirfd(s.dir)
 	if it.path != "" && err != nil {
 		l.seeParent(s, err)
@@ -197,7 +200,10 @@ func (l *look) seeParent(s *sight, err error) {
 		l.problems.add(s.dir, "enter", err)
 		return
 	}
-	l.see(l.itemAt(s.dir, s.job))
+	above, _ := split(s.dir)
+	if p := l.see(l.itemAt(s.dir, s.job)); p != nil && !p.there || p == nil && l.lost[above] {
+		l.lost[s.dir] = true
+	}
 }
 
 // itemAt is a path that the look itself comes to.
