@@ -14,13 +14,14 @@ import (
 // burst, and than the rooms keep what they may be asked for again.
 const calmAfter = 6 * time.Second
 
-// worthFreeing is how much the heap has to have grown before a collection is
-// worth its milliseconds: a change now and then stays beneath it.
+// worthFreeing is how much has to have been allocated, and how much of the
+// system the heap has to take, before a collection is worth its milliseconds: a
+// change now and then stays beneath it.
 const worthFreeing = 8 << 20
 
 // calm gives memory back after each burst of changes in j.
 func calm(ctx context.Context, j *journal.Journal) error {
-	kept := uint64(0)
+	allocated := uint64(0)
 	for {
 		seq := j.Position().Seq
 		if !pause(ctx, calmAfter) {
@@ -29,23 +30,25 @@ func calm(ctx context.Context, j *journal.Journal) error {
 		if j.Position().Seq != seq {
 			continue
 		}
-		kept = free(kept)
+		allocated = free(allocated)
 		if err := j.Wait(ctx, seq); err != nil {
 			return nil // closed, or ctx ended
 		}
 	}
 }
 
-// free collects and gives back, if the heap takes much more of the system than
-// the kept bytes after the last time; it returns what is kept now.
-func free(kept uint64) uint64 {
+// free collects and gives back, if enough was allocated since the last time; it
+// returns how much was allocated until now. What the heap took after the last time
+// says nothing: that may have been in the middle of a burst whose journal
+// stood still for a while, with all that the burst held.
+func free(allocated uint64) uint64 {
 	var m runtime.MemStats
-	if runtime.ReadMemStats(&m); m.HeapSys-m.HeapReleased < kept+worthFreeing {
-		return kept
+	runtime.ReadMemStats(&m)
+	if m.TotalAlloc-allocated < worthFreeing || m.HeapSys-m.HeapReleased < worthFreeing {
+		return allocated
 	}
 	debug.FreeOSMemory()
-	runtime.ReadMemStats(&m)
-	return m.HeapSys - m.HeapReleased
+	return m.TotalAlloc
 }
 
 // pause waits, and says whether ctx went on.
