@@ -24,12 +24,13 @@ var drawing = map[string][]string{
 
 // Who alone may import what, in code that is not a test's.
 var soleImporters = map[string]string{
-	"github.com/fsnotify/fsnotify": "watcher",
-	"github.com/mattn/go-sqlite3":  "journal",
-	"github.com/gorilla/websocket": "stream",
-	"github.com/spf13/cobra":       "cmd",
-	"github.com/spf13/pflag":       "cmd",
-	"github.com/pelletier/go-toml": "cmd",
+	"github.com/fsnotify/fsnotify":   "watcher",
+	"github.com/mattn/go-sqlite3":    "journal",
+	"github.com/gorilla/websocket":   "stream",
+	"github.com/spf13/cobra":         "cmd",
+	"github.com/spf13/pflag":         "cmd",
+	"github.com/pelletier/go-toml":   "cmd",
+	"github.com/schollz/progressbar": "cmd",
 }
 
 func TestImportsFollowTheDrawing(t *testing.T) {

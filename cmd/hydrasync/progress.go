@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
+
 	"github.com/hydrasync/hydrasync/stream"
 )
 
@@ -14,7 +16,7 @@ type narrator struct {
 	c       *city
 	total   func(context.Context) int64 // paths at the other end, as far as known
 	started time.Time
-	bar     *bar
+	bar     *progressbar.ProgressBar
 	told    told
 }
 
@@ -128,14 +130,18 @@ func (n *narrator) move(ctx context.Context, now *situation) {
 	}
 	total := max(n.total(ctx), st.Nodes, 1)
 	if n.bar == nil {
-		n.bar = newBar(n.a.err, st.Nodes)
+		n.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(n.a.err), progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(), progressbar.OptionSetItsString("paths"), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetWidth(30), progressbar.OptionThrottle(barStep), progressbar.OptionSetElapsedTime(true))
 	}
-	n.bar.show(now.Mode.String(), st.Nodes, total+1) // never full before the digests agree
+	n.bar.ChangeMax64(total + 1) // never full before the digests agree
+	n.bar.Describe(now.Mode.String())
+	_ = n.bar.Set64(st.Nodes)
 }
 
 func (n *narrator) clear() {
 	if n.bar != nil {
-		n.bar.clear()
+		_ = n.bar.Clear()
 		n.bar = nil
 	}
 }
