@@ -192,6 +192,11 @@ func (r *round) put(t *task) error {
 			return err
 		}
 	}
+	return r.putNamed(t, here, want, holder, known)
+}
+
+// putNamed is put for what has a name by now, in staging or where it was.
+func (r *round) putNamed(t *task, here, want spot, holder journal.NodeID, known bool) (err error) {
 	from, staged := here, t.staged != ""
 	if staged {
 		from = spot{inStaging, t.staged}
