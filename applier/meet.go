@@ -90,15 +90,17 @@ func (r *round) locate(t *task) error {
 		if !ok || !sameObject(st, &t.old) {
 			continue
 		}
-		if other, err := r.places.rowAt(s); err != nil || other != 0 && other != t.id() && s != at {
-			if err != nil {
-				return err
-			}
+		if s == at {
+			return nil
+		}
+		other, err := r.places.rowAt(s)
+		if err != nil {
+			return err
+		}
+		if other != 0 && other != t.id() {
 			continue // another name of the same inode
 		}
-		if s != at {
-			r.places.put(t.id(), s)
-		}
+		r.places.put(t.id(), s)
 		return nil
 	}
 	t.known = false

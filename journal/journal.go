@@ -39,7 +39,7 @@ type Journal struct {
 
 	mu      sync.Mutex
 	head    head
-	recent  recent        // what brought it there
+	recent  recent        // what the last commit wrote
 	moved   chan struct{} // closed and renewed when head moves
 	closed  bool
 	started head // as it was found by Open
@@ -180,11 +180,11 @@ func (j *Journal) Wait(ctx context.Context, after Seq) error {
 func (j *Journal) publish(h head, r recent) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.closed || h.pos == j.head.pos {
-		j.head = h
+	was := j.head.pos
+	j.head, j.recent = h, r
+	if j.closed || h.pos == was {
 		return
 	}
-	j.head, j.recent = h, r
 	close(j.moved)
 	j.moved = make(chan struct{})
 }

@@ -20,6 +20,9 @@ const (
 
 // Node reads one row with its hash state, a tombstone too (Gone says so).
 func (j *Journal) Node(ctx context.Context, id NodeID) (Stored, error) {
+	if s, ok := j.recently(func(n *Node) bool { return n.ID == id }); ok {
+		return s, nil
+	}
 	s, err := nodeIn(ctx, j.readers, id)
 	if err != nil || s.Gone || !s.hashed {
 		return s, err
@@ -44,6 +47,9 @@ func (j *Journal) readHash(ctx context.Context, s *Stored) error {
 // Lookup finds the live node of that name in a directory, with its hash state.
 // The directory itself may be unreachable by now; [Journal.Path] tells.
 func (j *Journal) Lookup(ctx context.Context, parent NodeID, name string) (Stored, error) {
+	if s, ok := j.recently(func(n *Node) bool { return n.Parent == parent && n.Name == name }); ok {
+		return s, nil
+	}
 	s, err := lookupIn(ctx, j.readers, parent, name)
 	if err != nil || !s.hashed {
 		return s, err

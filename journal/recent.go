@@ -2,25 +2,23 @@ package journal
 
 import "slices"
 
-// recent is what the last commit logged, for readers who had all before it: they need not
-// read back from the file what was in memory a moment ago. It is kept where what a
-// reader is told is what was logged: files and links that live, in directories that it knows.
+// recent is what the last commit wrote, for those who ask for it a moment later: they need
+// not read back from the file what was in memory. It is kept of files and links that
+// live, if they are few.
 type recent struct {
+	rows []Stored
+
+	// On a capitol also the entries, for readers who had all before it.
 	since   Seq // the head before
 	entries []Entry
 }
 
-// keepRecent is how many entries of a commit are kept at most.
+// keepRecent is how many rows of a commit are kept at most.
 const keepRecent = 64
 
-// remember keeps the entries of an append, if it is the transaction's only one.
+// remember keeps what a request wrote, unless a reader may have to be told more than was logged.
 func (t *tx) remember(steps []step) {
-	if len(steps) == 0 {
-		return
-	}
-	first := t.recent.entries == nil
-	t.recent.entries = []Entry{}
-	if !first || len(steps) > keepRecent || slices.ContainsFunc(steps, step.entangled) {
+	if len(steps) > keepRecent || slices.ContainsFunc(steps, step.entangled) {
 		return
 	}
 	stamp := decoder{b: appendStamp(nil, t.now, t.head.pos.Digest)}
@@ -28,15 +26,45 @@ func (t *tx) remember(steps []step) {
 	stamp.stamp(&e)
 	for i := range steps {
 		s := &steps[i]
-		e.Seq, e.BodySeq, e.PlaceSeq, e.Path = s.seq, s.bodySeq, s.placeSeq, s.path
-		e.Change = Change{Node: *s.node()}
-		t.recent.entries = append(t.recent.entries, e)
+		t.recent.rows = append(t.recent.rows, s.row())
+		if t.head.role == Capitol {
+			e.Seq, e.BodySeq, e.PlaceSeq, e.Path = s.seq, s.bodySeq, s.placeSeq, s.path
+			e.Change = Change{Node: *s.node()}
+			t.recent.entries = append(t.recent.entries, e)
+		}
 	}
 }
 
-// entangled says that a reader may have to be told more than the step's own entry.
+// entangled says that more rows than the step's own are concerned.
 func (s step) entangled() bool {
 	return s.change.Gone || s.change.Node.Kind == Dir || s.old != nil && s.old.Node.Kind == Dir
+}
+
+// row is the row that the step leaves, as it would be read.
+func (s *step) row() Stored {
+	r := Stored{Node: *s.node(), Seen: *s.seen(), Seq: s.seq, BodySeq: s.bodySeq, PlaceSeq: s.placeSeq}
+	if r.hashed = len(r.Seen.HashState) > 0; !r.hashed {
+		r.Seen.HashState, r.Seen.Tail = nil, 0
+	}
+	return r
+}
+
+// recently finds a row that the last commit wrote.
+func (j *Journal) recently(is func(*Node) bool) (Stored, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return Stored{}, false
+	}
+	return j.recent.find(is)
+}
+
+func (r *recent) find(is func(*Node) bool) (Stored, bool) {
+	i := slices.IndexFunc(r.rows, func(s Stored) bool { return is(&s.Node) })
+	if i < 0 {
+		return Stored{}, false
+	}
+	return r.rows[i], true
 }
 
 // whole says that nothing else was logged up to the head.

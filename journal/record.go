@@ -55,6 +55,7 @@ func (t *tx) record(entries []Entry, pos Position) error {
 	if err := t.logRecorded(steps); err != nil {
 		return err
 	}
+	t.remember(steps)
 	t.moveTo(pos)
 	return nil
 }
@@ -130,6 +131,7 @@ func (t *tx) takeOver(c *Change) error {
 	if err != nil {
 		return err
 	}
+	t.before = recent{}
 	stale := step{change: &Change{Node: Node{ID: was}, Gone: true}, old: &old}
 	if err := t.detach(&stale); err != nil {
 		return err

@@ -100,6 +100,13 @@ func (t *tx) loadSteps(steps []step) error {
 
 func (t *tx) loadAll(ids []NodeID) (map[NodeID]*Stored, error) {
 	rows := make(map[NodeID]*Stored, len(ids))
+	ids = slices.DeleteFunc(ids, func(id NodeID) bool {
+		s, ok := t.before.find(func(n *Node) bool { return n.ID == id })
+		if ok {
+			rows[id] = &s
+		}
+		return ok
+	})
 	for part := range slices.Chunk(ids, packRows) {
 		found, _, err := selectStored(t.ctx, t.conn, nil, amongIDs, listIDs(part))
 		if err != nil {

@@ -25,7 +25,8 @@ type tx struct {
 	args           []any  // values of one row
 
 	newest NodeID // no row has this id or a higher one
-	recent recent // what this transaction logged
+	recent recent // what this transaction wrote
+	before recent // what the last one wrote, until this one has written something
 
 	nextID    func() NodeID
 	now       time.Time
@@ -90,14 +91,14 @@ func (t *tx) exec(what, text string, args ...any) error {
 }
 
 func (t *tx) begin() error {
-	t.now, t.recent = time.Now().UTC(), recent{since: t.head.pos.Seq}
+	t.now, t.before, t.recent = time.Now().UTC(), t.recent, recent{since: t.head.pos.Seq}
 	return t.exec("begin", "BEGIN IMMEDIATE")
 }
 
 // rollback forgets everything since begin; the cached directory rows may hold
 // some of it, so they go too.
 func (t *tx) rollback() error {
-	t.head = t.saved
+	t.head, t.recent = t.saved, recent{}
 	t.forget()
 	t.fresh.forget()
 	t.entries.forget()
@@ -133,6 +134,7 @@ const keepBuf = 256 << 10
 
 // fresh memory for the next request: all that it encoded is in the tables.
 func (t *tx) done() {
+	t.before = recent{}
 	if t.buf = t.buf[:0]; cap(t.buf) > keepBuf {
 		t.buf = nil
 	}

@@ -171,6 +171,9 @@ func (w *writer) run(group ...request) error {
 			return errors.Join(err, w.tx.rollback())
 		}
 	}
+	if len(group) > 1 { // the later may have changed what the earlier wrote
+		w.tx.recent = recent{}
+	}
 	if err := w.tx.commit(); err != nil {
 		return errors.Join(err, w.tx.rollback())
 	}
