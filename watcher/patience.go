@@ -12,7 +12,7 @@ type patience struct{ quiet, max time.Duration }
 const (
 	firstProbe  = 250 * time.Microsecond // after "somebody writes", ask again so soon, then doubling
 	probeShare  = 4                      // ... up to this part of the quiet window
-	appendPause = 10 * time.Millisecond  // a growing log is looked at so often at most: each time costs a flush
+	appendPause = 13 * time.Millisecond  // a growing log is looked at so often at most: each time costs a flush
 	blink       = 2 * time.Millisecond   // events of one burst of renames arrive within it, and the rename after a close
 	busyPause   = 50 * time.Millisecond  // a file that changes while it is read, per try
 )
