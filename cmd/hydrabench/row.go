@@ -46,6 +46,7 @@ var (
 	p99Figure     = report.Figure{Key: "p99", Label: "99th", Unit: report.Seconds}
 	worstFigure   = report.Figure{Key: "worst", Label: "worst", Unit: report.Seconds}
 	rssFigure     = report.Figure{Key: "rss", Label: "resident", Unit: report.Bytes}
+	onceFigure    = report.Figure{Key: "once", Label: "shared pages once", Unit: report.Bytes}
 	peakFigure    = report.Figure{Key: "peak", Label: "peak resident", Unit: report.Bytes}
 	cpuFigure     = report.Figure{Key: "cpu", Label: "CPU", Unit: report.Share}
 )

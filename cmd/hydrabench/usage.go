@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,9 +11,11 @@ import (
 	"time"
 )
 
-// usage is what processes take, as /proc tells (proc_pid_stat(5), proc_pid_status(5)).
+// usage is what processes take, as /proc tells (proc_pid_stat(5), proc_pid_status(5),
+// proc_pid_smaps(5)).
 type usage struct {
 	resident int64         // bytes now, all together
+	once     int64         // the same, pages that several have counted once
 	peak     int64         // bytes, the sum of what each had at most
 	cpu      time.Duration // so far, of children that ended too
 }
@@ -46,15 +49,30 @@ func usageOf(processes []*process) (sum usage) {
 }
 
 func (u *usage) memory(proc string) {
-	text, _ := os.ReadFile(proc + "/status")
-	for line := range strings.Lines(string(text)) {
-		key, value, _ := strings.Cut(line, ":")
-		kib := int64(number(strings.TrimSuffix(strings.TrimSpace(value), " kB")))
+	for key, bytes := range sizes(proc + "/status") {
 		switch key {
 		case "VmRSS":
-			u.resident += kib << 10
+			u.resident += bytes
 		case "VmHWM":
-			u.peak += kib << 10
+			u.peak += bytes
+		}
+	}
+	for key, bytes := range sizes(proc + "/smaps_rollup") {
+		if key == "Pss" {
+			u.once += bytes
+		}
+	}
+}
+
+// sizes are the lines "KEY: N kB" of a file, in bytes.
+func sizes(file string) iter.Seq2[string, int64] {
+	return func(yield func(string, int64) bool) {
+		text, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(text)) {
+			key, value, _ := strings.Cut(line, ":")
+			if kib, ok := strings.CutSuffix(strings.TrimSpace(value), " kB"); ok && !yield(key, int64(number(kib))<<10) {
+				return
+			}
 		}
 	}
 }
