@@ -112,3 +112,21 @@ func TestTheLinesOfALogDoNotWakeTheLooker(t *testing.T) {
 		t.Error("it is woken twice")
 	}
 }
+
+func TestALogThatIsBeingWrittenIsReadAgainSoon(t *testing.T) {
+	p := patience{20 * time.Millisecond, time.Second}
+	for name, row := range map[string]struct {
+		size  int64
+		grows bool
+		most  time.Duration
+	}{
+		"a small file":    {stateFrom - 1, false, blink},
+		"a large file":    {1 << 30, false, busyPause},
+		"a log, any size": {1 << 30, true, blink},
+	} {
+		s := sight{item: item{mark: mark{grows: row.grows}}, st: stat{size: row.size}}
+		if m := p.torn(s.mark, after(0), s.cheap()); m.due != after(0).Add(row.most) {
+			t.Errorf("%s is read again after %v, want %v", name, m.due.Sub(after(0)), row.most)
+		}
+	}
+}

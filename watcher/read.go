@@ -175,7 +175,7 @@ func (l *look) judge(s *sight, err error) {
 		if s.tears >= tornTries {
 			l.problems.add(s.path, "read", errBusy)
 		}
-		l.wait(s, l.patience.torn(s.mark, now, s.st.size < stateFrom))
+		l.wait(s, l.patience.torn(s.mark, now, s.cheap()))
 	case errors.Is(err, context.Canceled):
 		s.read, s.putOff = nil, true
 	default:
@@ -183,6 +183,10 @@ func (l *look) judge(s *sight, err error) {
 		s.read, s.putOff = nil, true
 	}
 }
+
+// cheap says that another reading costs little: of a log only the tail is read. A line
+// that is being written shows new times first, then the new size.
+func (s *sight) cheap() bool { return s.st.size < stateFrom || s.grows }
 
 func (l *look) wait(s *sight, m mark) {
 	s.read, s.putOff, s.waits = nil, true, true
