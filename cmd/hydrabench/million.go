@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hydrasync/hydrasync/cmd/hydrabench/report"
 	"github.com/hydrasync/hydrasync/cmd/hydrabench/tree"
 )
@@ -194,7 +192,28 @@ func runRestMillion(ctx context.Context, a *attempt) (measured, error) {
 		return nil, err
 	}
 	defer h.stop()
+	if err := quiet(ctx, h); err != nil {
+		return nil, err
+	}
 	a.rest()
-	unix.Sync()
 	return idle(ctx, a, h)
+}
+
+// quiet waits until what was just started has come to its end: a city looks through
+// all that it has at the start.
+func quiet(ctx context.Context, f following) error {
+	ctx, cancel := context.WithTimeout(ctx, largePatience)
+	defer cancel()
+	for before := usageOf(f.processes()); ; {
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		now := usageOf(f.processes())
+		if now.cpu-before.cpu <= tick {
+			return nil
+		}
+		before = now
+	}
 }
