@@ -156,6 +156,29 @@ func TestASlowMassDeleteIsHeld(t *testing.T) {
 	})
 }
 
+// TestWhatLeavesARemovedDirectoryIsNotCounted moves all out of a directory and
+// removes it, in one set, and edits what stays in its place.
+func TestWhatLeavesARemovedDirectoryIsNotCounted(t *testing.T) {
+	dir := t.TempDir()
+	a := city(t, dir, func(c *applier.Config) { c.MaxDelete = applier.Limit{Count: 100} })
+	c := newCapitol()
+	stays := c.file(journal.Root, "stays", "x")
+	from, to := c.dir(journal.Root, "from"), c.dir(journal.Root, "to")
+	var files []journal.NodeID
+	for i := range 150 {
+		files = append(files, c.file(from, fmt.Sprint(i), "x"))
+	}
+	mustApply(t, a, c.set(), c)
+	for i, id := range files {
+		c.move(id, to, fmt.Sprint(i))
+	}
+	c.write(stays, "y")
+	c.remove(from)
+	mustApply(t, a, c.set(), c)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
+
 // TestWhatComesAndGoesIsNotHeld makes and removes more than there is, again and again.
 func TestWhatComesAndGoesIsNotHeld(t *testing.T) {
 	dir := t.TempDir()

@@ -142,12 +142,14 @@ func (r *round) hold() error {
 // countDoomed counts the nodes that the set removes, with all beneath them, but
 // for those that leave a removed directory and for what the act itself brought.
 func (r *round) countDoomed() (n int64) {
+	full := false // something may leave what goes
 	for _, t := range r.tasks {
 		if t.gone && t.known && !t.within && t.state != failed && t.node.ID <= r.act.newest {
 			n += 1 + t.old.Beneath.Nodes
+			full = full || t.old.Beneath.Nodes > 0
 		}
 	}
-	if n > 0 {
+	if full {
 		n = max(0, n-r.movedOut())
 	}
 	return n
@@ -156,7 +158,7 @@ func (r *round) countDoomed() (n int64) {
 // movedOut counts the nodes that leave a removed directory in the same set.
 func (r *round) movedOut() (n int64) {
 	for _, t := range r.tasks {
-		if t.gone || !t.known || t.was != 0 || t.node.ID == journal.Root {
+		if t.gone || !t.known || t.was != 0 || t.node.ID == journal.Root || t.old.Node.Parent == t.node.Parent {
 			continue
 		}
 		for id, hops := t.old.Node.Parent, 0; id != journal.Root && hops < maxDepth; hops++ {
