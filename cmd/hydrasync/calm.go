@@ -14,9 +14,8 @@ import (
 // burst, and than the rooms keep what they may be asked for again.
 const calmAfter = 6 * time.Second
 
-// worthFreeing is how much has to have been allocated, and how much of the
-// system the heap has to take, before a collection is worth its milliseconds: a
-// change now and then stays beneath it.
+// worthFreeing is how much has to have been allocated before it was a burst, whose
+// end is worth the milliseconds of a collection: a change now and then stays beneath it.
 const worthFreeing = 8 << 20
 
 // calm gives memory back after each burst of changes in j.
@@ -38,16 +37,18 @@ func calm(ctx context.Context, j *journal.Journal) error {
 }
 
 // free collects and gives back, if enough was allocated since the last time; it
-// returns how much was allocated until now. What the heap took after the last time
-// says nothing: that may have been in the middle of a burst whose journal
-// stood still for a while, with all that the burst held.
+// returns how much was allocated until now. What the heap takes says nothing:
+// the last time may have been in the middle of a burst whose journal stood
+// still for a while, with all that the burst held.
 func free(allocated uint64) uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	if m.TotalAlloc-allocated < worthFreeing || m.HeapSys-m.HeapReleased < worthFreeing {
+	if m.TotalAlloc-allocated < worthFreeing {
 		return allocated
 	}
 	debug.FreeOSMemory()
+	journal.FreeOSMemory()
+	_, _ = unmapProgram() // without it, only the figure is larger
 	return m.TotalAlloc
 }
 
