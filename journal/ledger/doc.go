@@ -1,0 +1,20 @@
+// Package ledger is what a machine knows of others: which cities have joined it,
+// what each may have, which join codes are out, and where it is reached. It
+// touches one SQLite file, ledger.db in the machine's state folder.
+//
+//	invite ──▶ invites ──join──▶ cities ◀── revoke, rotate, grant
+//	                               │
+//	          gate of a running capitol: Admit, Watch
+//
+// # What it promises
+//
+//   - No secret is in the file: of credentials and of codes it has SHA-256. They
+//     are random and long, so nothing slower is needed. A [Secret] shows itself
+//     only by Reveal, never to a log, a %v or a JSON encoder.
+//   - A code is redeemed once, however many try at the same time: that and the
+//     credential that is given for it are one transaction, on disk before
+//     anybody is told.
+//   - What is not granted is refused: a city without a line of its own has nothing.
+//   - Several processes may have it open. Who watches hears of what another one
+//     changed within [watchStep].
+package ledger
