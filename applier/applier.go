@@ -31,6 +31,7 @@ type Applier struct {
 	named    named // by a full comparison
 	doubts   doubts
 	forecast Forecast
+	settled  bool // once at least
 	closed   bool
 	pledge   pledge
 }
@@ -164,6 +165,11 @@ func (a *Applier) Settle() {
 	if a.closed {
 		return
 	}
+	if !a.settled { // see [Applier.Run]
+		a.settled = true
+		a.troubles.askVerify()
+		a.wake()
+	}
 	a.act.settle()
 	a.hauls.tidy()
 	a.litter.again()
@@ -190,12 +196,17 @@ func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
 	err := whole(a.apply(ctx, s, f, false))
 	a.troubles.setState(err)
 	if a.Behind() {
-		select {
-		case a.poke <- struct{}{}:
-		default:
-		}
+		a.wake()
 	}
 	return err
+}
+
+// wake lets [Applier.Run] look what is due.
+func (a *Applier) wake() {
+	select {
+	case a.poke <- struct{}{}:
+	default:
+	}
 }
 
 // addDue puts into a set what earlier ones have left behind and can be made by now.

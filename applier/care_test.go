@@ -1,6 +1,7 @@
 package applier_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -290,6 +291,40 @@ func TestLocalDriftIsFoundAndRepaired(t *testing.T) {
 	healthy(t, a, dir)
 	if r, err := applier.VerifyDir(t.Context(), dir, true); err != nil || !r.Equal() {
 		t.Errorf("beside it: %+v, %v", r, err)
+	}
+}
+
+// TestTheFirstVerifyWaitsUntilInStep: what was edited while the city was down is
+// repaired as soon as both ends are in step, and after a minute if they never are.
+func TestTheFirstVerifyWaitsUntilInStep(t *testing.T) {
+	for _, settles := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			a := city(t, dir)
+			defer a.Close()
+			c := newCapitol()
+			c.file(journal.Root, "f", "content of f")
+			mustApply(t, a, c.set(), c)
+			mustWrite(t, filepath.Join(dir, "f"), "edited")
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			go a.Run(ctx, c)
+			time.Sleep(50 * time.Second)
+			if a.Verified() {
+				t.Fatal("verified before anybody was in step")
+			}
+			if settles {
+				a.Settle()
+				time.Sleep(time.Second)
+			} else {
+				time.Sleep(11 * time.Second)
+			}
+			synctest.Wait()
+			if !a.Verified() {
+				t.Fatalf("settles %v: not verified", settles)
+			}
+			c.equal(t, dir)
+		})
 	}
 }
 

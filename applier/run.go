@@ -13,10 +13,16 @@ const sweepEvery = time.Minute
 // verifyAgain is when a verify is tried again that did not come to its end.
 const verifyAgain = time.Minute
 
-// Run does what time brings until ctx ends: a verify with repair at the start
-// and every VerifyEvery, failed paths tried again, the trash swept.
+// verifyFirst is when the first verify begins that nothing else has begun before:
+// one beside the first copy, or beside what changed meanwhile, would take
+// half of the machine from it.
+const verifyFirst = time.Minute
+
+// Run does what time brings until ctx ends: a verify with repair as soon as
+// the tree is in step, and every VerifyEvery; failed paths tried again, the trash swept.
 func (a *Applier) Run(ctx context.Context, f Fetcher) error {
-	verify, sweep := now(), now()
+	sweep := now()
+	verify := sweep.Add(min(a.cfg.VerifyEvery, verifyFirst))
 	for {
 		if ctx.Err() != nil {
 			return nil
