@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
@@ -63,7 +61,8 @@ type ClientConfig struct {
 	URL      string // ws(s)://HOST:PORT/NAME; http(s) means the same
 	Token    string
 	TLS      *tls.Config
-	Insecure bool // send the token over plain ws to another machine
+	Further  []Origin // of the same tree, best first: for when URL is out of reach
+	Insecure bool     // send the token over plain ws to another machine
 	SubDirs  []string
 	City     string // a name for people
 	// Dial replaces the network; nil is TCP. Proxies of the environment are
@@ -72,6 +71,7 @@ type ClientConfig struct {
 	Heartbeat time.Duration // zero: 15 s
 	Window    int64         // bytes of batches that may wait for the disk; zero: 8 MiB
 	Retry     Retry
+	Return    time.Duration // while a further origin is followed, the ones before it are tried so often; zero: 2 min
 	Limit     *rate.Limiter // of bytes read; nil: none
 	OnState   func(State)   // called from Run at every change; must not block
 	Log       zerolog.Logger
@@ -86,10 +86,9 @@ type Retry struct {
 
 // Client is a city's end of a highway.
 type Client struct {
-	cfg   ClientConfig
-	url   *url.URL // of the stream
-	tree  string
-	codec *codec
+	cfg     ClientConfig
+	origins []*origin // best first
+	codec   *codec
 
 	mu      sync.Mutex
 	session *session // while connected
@@ -98,11 +97,8 @@ type Client struct {
 
 // NewClient checks the configuration; Run connects.
 func NewClient(cfg ClientConfig) (*Client, error) {
-	u, tree, err := streamURL(cfg.URL)
+	origins, err := cfg.origins()
 	if err != nil {
-		return nil, err
-	}
-	if err := CheckTarget(u, cfg.Token != "", cfg.Insecure); err != nil {
 		return nil, err
 	}
 	if len(cfg.SubDirs) > MaxSubDirs {
@@ -115,6 +111,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	cfg.Window = orDefault(cfg.Window, defaultWindow)
 	cfg.Retry.First = orDefault(cfg.Retry.First, 100*time.Millisecond)
 	cfg.Retry.Most = orDefault(cfg.Retry.Most, 30*time.Second)
+	cfg.Return = orDefault(cfg.Return, 2*time.Minute)
 	if cfg.Heartbeat < time.Millisecond || cfg.Heartbeat > maxHeartbeat || cfg.Window < MinWindow || cfg.Window > MaxWindow {
 		return nil, fmt.Errorf("heartbeat %v or window %d out of range", cfg.Heartbeat, cfg.Window)
 	}
@@ -122,7 +119,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, url: u, tree: tree, codec: c, state: State{Phase: Connecting, Since: time.Now()}}, nil
+	return &Client{cfg: cfg, origins: origins, codec: c, state: State{Phase: Connecting, Since: time.Now()}}, nil
 }
 
 func orDefault[T comparable](v, d T) T {
@@ -154,38 +151,4 @@ func streamURL(text string) (*url.URL, string, error) {
 		return nil, "", &HintError{fmt.Errorf("URL %s names no tree", Display(u.Redacted())), "write ws://HOST:PORT/NAME; tokens go into --token-file"}
 	}
 	return u.JoinPath().ResolveReference(&url.URL{Path: before + "v1/trees/" + tree + "/stream"}), tree, nil
-}
-
-// Run follows the tree until ctx ends (then it returns nil) or the capitol
-// refuses for good (a [*RefusedError]) or the subscriber does. Everything else
-// is tried again for ever. It may run only once at a time.
-func (c *Client) Run(ctx context.Context, s Subscriber) error {
-	// Intervals are halved because each wait is drawn from zero to twice it.
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.MaxInterval = c.cfg.Retry.First/2, c.cfg.Retry.Most/2
-	wait.Multiplier, wait.RandomizationFactor = 2, 1
-	compare := false
-	for attempt := 1; ; attempt++ {
-		c.report(State{Phase: Connecting, Attempt: attempt})
-		healthy, err := c.connect(ctx, s, compare)
-		if ctx.Err() != nil {
-			return nil
-		}
-		var refused *RefusedError
-		if errors.As(err, &refused) || permanent(err) {
-			return err
-		}
-		if compare = errors.Is(err, ErrDiffers); healthy {
-			wait.Reset()
-			attempt = 0
-		}
-		delay := wait.NextBackOff()
-		c.report(State{Phase: Waiting, Attempt: attempt, Err: err, Fault: faultOf(err), Next: time.Now().Add(delay)})
-		c.cfg.Log.Debug().Err(err).Dur("delay", delay).Str("tree", Display(c.tree)).Msg("stream ended, trying again")
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// dial opens the websocket. Waiting on the limit of reads ends with ctx.
-func (c *Client) dial(ctx context.Context) (*conn, error) {
+// dial opens the websocket to an origin. Waiting on the limit of reads ends with ctx.
+func (c *Client) dial(ctx context.Context, o *origin) (*conn, error) {
 	var live *liveConn
 	d := websocket.Dialer{
 		Proxy:            http.ProxyFromEnvironment,
@@ -31,19 +31,19 @@ func (c *Client) dial(ctx context.Context) (*conn, error) {
 			return live, nil
 		},
 	}
-	if c.cfg.TLS != nil {
-		d.TLSClientConfig = c.cfg.TLS.Clone()
+	if o.TLS != nil {
+		d.TLSClientConfig = o.TLS.Clone()
 	}
 	head := http.Header{"User-Agent": {"hydrasync"}}
-	if c.cfg.Token != "" {
-		head.Set("Authorization", "Bearer "+c.cfg.Token)
+	if o.Token != "" {
+		head.Set("Authorization", "Bearer "+o.Token)
 	}
-	ws, resp, err := d.DialContext(ctx, c.url.String(), head)
+	ws, resp, err := d.DialContext(ctx, o.url.String(), head)
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
 			return nil, refusedBy(resp)
 		}
-		return nil, fmt.Errorf("connect to %s: %w", c.url.Host, err)
+		return nil, fmt.Errorf("connect to %s: %w", o.url.Host, err)
 	}
 	if ws.Subprotocol() != Subprotocol {
 		_ = ws.Close()

@@ -19,6 +19,7 @@ type session struct {
 	queue   *queue
 	asks    *asks
 	welcome Welcome
+	origin  *origin
 
 	// Of the applier alone, and of who waits for it:
 	healthy bool  // it got somewhere
@@ -30,21 +31,21 @@ type session struct {
 }
 
 // connect lives through one connection, and says whether it was any good.
-func (c *Client) connect(ctx context.Context, s Subscriber, compare bool) (healthy bool, err error) {
+func (c *Client) connect(ctx context.Context, s Subscriber, o *origin, compare bool) (healthy bool, err error) {
 	pos, has, err := s.Position(ctx)
 	if err != nil {
 		return false, &localError{err}
 	}
 	life, end := context.WithCancel(ctx)
 	defer end()
-	cn, err := c.dial(life)
+	cn, err := c.dial(life, o)
 	if err != nil {
 		return false, err
 	}
 	defer cn.close()
 	stopClosing := context.AfterFunc(life, cn.close)
 	defer stopClosing()
-	w, err := c.shakeHands(cn, Hello{Versions: []uint64{Version}, Tree: c.tree, Position: pos, SubDirs: c.cfg.SubDirs,
+	w, err := c.shakeHands(cn, Hello{Versions: []uint64{Version}, Tree: o.tree, Position: pos, SubDirs: c.cfg.SubDirs,
 		Features: []string{featureZstd, featureChunks}, HasContent: has, Compare: compare, City: c.cfg.City,
 		Heartbeat: c.cfg.Heartbeat, Window: c.cfg.Window})
 	if err != nil {
@@ -52,10 +53,10 @@ func (c *Client) connect(ctx context.Context, s Subscriber, compare bool) (healt
 	}
 	cn.arm(3 * w.Heartbeat)
 	if w.Waits {
-		c.cfg.Log.Info().Str("tree", Display(c.tree)).Msg("the capitol walks its tree first, then the trees are compared")
+		c.cfg.Log.Info().Str("tree", Display(o.tree)).Msg("the capitol walks its tree first, then the trees are compared")
 	}
-	c.report(State{Phase: Connected, Welcome: w})
-	ss := &session{client: c, conn: cn, welcome: w, every: w.Heartbeat, queue: newQueue(c.cfg.Window), asks: newAsks()}
+	c.report(State{Phase: Connected, From: o.URL, Welcome: w})
+	ss := &session{client: c, origin: o, conn: cn, welcome: w, every: w.Heartbeat, queue: newQueue(c.cfg.Window), asks: newAsks()}
 	if w.Mode != Full {
 		ss.applied.Position = pos
 	}
@@ -75,7 +76,7 @@ func (c *Client) use(s *session) {
 // if the connection is gone by then: it need not be sent again.
 func (s *session) run(ctx, life context.Context, sub Subscriber, end func()) error {
 	var running sync.WaitGroup
-	var heard, beaten error
+	var heard, beaten, better error
 	running.Go(func() {
 		heard = s.listen()
 		s.asks.close()
@@ -86,12 +87,19 @@ func (s *session) run(ctx, life context.Context, sub Subscriber, end func()) err
 		beaten = s.pulse(life)
 		end()
 	})
+	running.Go(func() {
+		if better = s.client.seekBetter(life, s.origin); better != nil {
+			end()
+		}
+	})
 	applied := s.apply(ctx, sub)
 	end()
 	running.Wait()
 	switch {
 	case permanent(applied):
 		return applied
+	case better != nil:
+		return better
 	case isProtocol(heard), errors.As(heard, new(*RefusedError)), errors.As(heard, new(*faultError)):
 		return heard // the capitol's doing, whatever it led to here
 	case applied != nil && !errors.Is(applied, ErrDisconnected):

@@ -55,6 +55,7 @@ func (f Fault) String() string {
 // State is a client's situation, for status.
 type State struct {
 	Phase   Phase
+	From    string // the origin's URL
 	Since   time.Time
 	Attempt int       // since the last healthy connection
 	Err     error     // why the last connection ended; nil while connected

@@ -14,7 +14,7 @@ The city opens the only connection and nothing writes to it from outside. It
 resumes from its last position; when the capitol is down it tries again for ever.`
 
 func newCity(a *app) *cobra.Command {
-	var conf cityConf
+	var conf highwayConf
 	var once onceFlags
 	c := &cobra.Command{
 		Use:     "city --from URL --to DIR",
@@ -27,7 +27,7 @@ func newCity(a *app) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&conf.From, "from", "", "the tree, ws(s)://HOST:PORT/NAME")
+	f.StringArrayVar((*[]string)(&conf.Sources), "from", nil, "the tree, ws(s)://HOST:PORT/NAME; more of them are tried in this order")
 	f.StringVar(&conf.To, "to", "", "the directory; created if the one above exists")
 	conf.linkConf.flags(f)
 	conf.flags(f)
@@ -36,16 +36,19 @@ func newCity(a *app) *cobra.Command {
 }
 
 // check refuses what cannot be meant, and makes the path absolute.
-func (c *cityConf) check() error {
+func (c *highwayConf) check() error {
 	switch {
-	case c.From == "":
+	case len(c.Sources) == 0:
 		return usage("give --from ws://HOST:PORT/NAME", "no tree to follow is given")
 	case c.To == "":
 		return usage("give --to DIR", "no directory to mirror into is given")
 	}
-	if _, _, err := httpBase(c.From); err != nil {
-		return err
+	for _, from := range c.Sources {
+		if _, _, err := httpBase(from); err != nil {
+			return err
+		}
 	}
+	c.From = c.Sources[0]
 	dst, err := findTarget(c.To)
 	if err != nil {
 		return err
@@ -54,7 +57,7 @@ func (c *cityConf) check() error {
 	return nil
 }
 
-func (c *cityConf) run(ctx context.Context, a *app, once *onceFlags) error {
+func (c *highwayConf) run(ctx context.Context, a *app, once *onceFlags) error {
 	if err := c.check(); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func newConfigCheck(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.out, "%s is right: %d trees, %d cities\n", args[0], len(conf.Trees), len(conf.Cities))
+			_, err = fmt.Fprintf(a.out, "%s is right: %d trees, %d highways\n", args[0], len(conf.Trees), len(conf.Highways))
 			return err
 		},
 	}

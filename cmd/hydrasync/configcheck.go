@@ -14,15 +14,18 @@ import (
 
 // problem is what a config file cannot mean, at one key.
 type problem struct {
-	key     string // "city.1.to": the table, its number where it repeats, the key
+	key     string // "highway.1.to": the table, its number where it repeats, the key
 	text    string
 	instead string
 }
 
 // problem is the first one there is, nil if there is none.
 func (c *fileConf) problem() *problem {
-	if len(c.Trees)+len(c.Cities) == 0 {
-		return &problem{"", "nothing to run", "write a [[tree]] or a [[city]]; hydrasync config dump shows both"}
+	if len(c.Trees)+len(c.Highways) == 0 {
+		return &problem{"", "nothing to run", "write a [[tree]] or a [[highway]]; hydrasync config dump shows both"}
+	}
+	if p := c.machineProblem(); p != nil {
+		return p
 	}
 	names, dirs := map[string]string{}, map[string]string{}
 	for i := range c.Trees {
@@ -37,15 +40,15 @@ func (c *fileConf) problem() *problem {
 			return p
 		}
 	}
-	for i := range c.Cities {
-		at := fmt.Sprintf("city.%d.", i)
-		if p := c.Cities[i].problem(at); p != nil {
+	for i := range c.Highways {
+		at := fmt.Sprintf("highway.%d.", i)
+		if p := c.Highways[i].problem(at); p != nil {
 			return p
 		}
-		if p := once(dirs, filepath.Clean(c.Cities[i].To), at+"to", "the directory of two blocks"); p != nil {
+		if p := once(dirs, filepath.Clean(c.Highways[i].To), at+"to", "the directory of two blocks"); p != nil {
 			return p
 		}
-		if name := c.Cities[i].ServeAs; name != "" {
+		if name := c.Highways[i].ServeAs; name != "" {
 			if p := once(names, name, at+"serve_as", "the name of two trees"); p != nil {
 				return p
 			}
@@ -81,21 +84,32 @@ func (t *treeConf) problem(at string) *problem {
 	return nil
 }
 
-func (c *cityConf) problem(at string) *problem {
-	_, tree, err := httpBase(c.From)
-	switch {
-	case c.From == "":
-		return &problem{at, "a city without a capitol", `write from = "wss://HOST:PORT/NAME"`}
-	case err != nil || tree == "":
-		return &problem{at + "from", fmt.Sprintf("%q names no tree", c.From), `write from = "wss://HOST:PORT/NAME"`}
-	case !filepath.IsAbs(c.To):
-		return &problem{at + "to", fmt.Sprintf("to %q is not an absolute path", c.To), `write to = "/srv/copy"`}
-	case c.ServeAs != "" && !journal.ValidName(c.ServeAs):
-		return &problem{at + "serve_as", fmt.Sprintf("%q is no name of a tree", c.ServeAs), "one path component"}
-	case c.ServeAs != "" && len(c.SubDirs) > 0:
-		return &problem{at + "serve_as", "a relay holds the whole tree, not some sub_dirs", "leave out serve_as or sub_dirs"}
+// machineProblem is about what the file says of this machine.
+func (c *fileConf) machineProblem() *problem {
+	if !validMachine(c.Name) {
+		return &problem{"name", fmt.Sprintf("%q is no name of a machine", c.Name), "letters, digits, dots, dashes and underscores, at most 64"}
 	}
-	for _, dir := range c.SubDirs {
+	for _, dir := range c.Roots {
+		if !filepath.IsAbs(dir) {
+			return &problem{"roots", fmt.Sprintf("root %q is not an absolute path", dir), `write roots = ["/srv"]`}
+		}
+	}
+	return nil
+}
+
+func (h *highwayConf) problem(at string) *problem {
+	if p := h.Sources.problem(at); p != nil {
+		return p
+	}
+	switch {
+	case !filepath.IsAbs(h.To):
+		return &problem{at + "to", fmt.Sprintf("to %q is not an absolute path", h.To), `write to = "/srv/copy"`}
+	case h.ServeAs != "" && !journal.ValidName(h.ServeAs):
+		return &problem{at + "serve_as", fmt.Sprintf("%q is no name of a tree", h.ServeAs), "one path component"}
+	case h.ServeAs != "" && len(h.SubDirs) > 0:
+		return &problem{at + "sub_dirs", "a relay holds the whole tree, not some sub_dirs", "leave out serve or sub_dirs"}
+	}
+	for _, dir := range h.SubDirs {
 		if filepath.IsAbs(dir) || !filepath.IsLocal(dir) {
 			return &problem{at + "sub_dirs", fmt.Sprintf("%q is not a path inside the tree", dir), `relative and without "..": sub_dirs = ["docs/en"]`}
 		}

@@ -13,10 +13,12 @@ import (
 
 // fileConf is a config file: everything that one process runs.
 type fileConf struct {
-	State  string     `toml:"state"`
-	Serve  serveConf  `toml:"serve"`
-	Trees  []treeConf `toml:"tree"`
-	Cities []cityConf `toml:"city"`
+	Name     string        `toml:"name"` // of this machine
+	State    string        `toml:"state"`
+	Roots    []string      `toml:"roots"` // beneath which a plan of others may write here
+	Serve    serveConf     `toml:"serve"`
+	Trees    []treeConf    `toml:"tree"`
+	Highways []highwayConf `toml:"highway"`
 }
 
 // readConfig reads, completes and checks a config file. It looks at nothing
@@ -27,7 +29,7 @@ func readConfig(path string) (*fileConf, error) {
 		return nil, usage("hydrasync config dump prints a sample", "read config: %w", err)
 	}
 	conf := new(fileConf)
-	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
+	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().EnableUnmarshalerInterface()
 	if err := d.Decode(conf); err != nil {
 		return nil, explainTOML(path, err)
 	}
@@ -39,13 +41,14 @@ func readConfig(path string) (*fileConf, error) {
 }
 
 func (c *fileConf) defaults() {
+	orDefault(&c.Name, machineName())
 	orDefault(&c.State, string(defaultState()))
 	orDefault(&c.Serve.Listen, defaultListen)
 	for i := range c.Trees {
 		c.Trees[i].defaults()
 	}
-	for i := range c.Cities {
-		c.Cities[i].defaults()
+	for i := range c.Highways {
+		c.Highways[i].defaults()
 	}
 }
 
@@ -77,6 +80,9 @@ func keyText(key toml.Key) string {
 // suggest names the known key that looks most like an unknown one, or all of
 // the table's.
 func suggest(key toml.Key) string {
+	if key[0] == "city" {
+		return "a link to a capitol is a [[highway]]"
+	}
 	known := knownKeys(reflect.TypeFor[fileConf](), key[:len(key)-1])
 	last := key[len(key)-1]
 	best, least := "", 1+len(last)/2

@@ -58,9 +58,10 @@ func (s *serveConf) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.Insecure, "insecure", false, "serve to everybody, without token or TLS")
 }
 
-// linkConf says how a city reaches its capitol.
+// linkConf says how a city reaches its capitol, and commands that look at one. From
+// is what they look at; a highway may name several, see [sources].
 type linkConf struct {
-	From      string `toml:"from"`
+	From      string `toml:"-"`
 	TokenFile string `toml:"token_file"`
 	TLSCA     string `toml:"tls_ca"`
 	Insecure  bool   `toml:"insecure"`
@@ -72,13 +73,28 @@ func (l *linkConf) flags(f *pflag.FlagSet) {
 	f.BoolVar(&l.Insecure, "insecure", false, "send the token without TLS to another machine")
 }
 
-// cityConf says what a city mirrors, where to, and how carefully.
-type cityConf struct {
+// highwayConf says what a city mirrors, where to, and how carefully.
+type highwayConf struct {
 	linkConf
 	replicaConf
+	Sources sources  `toml:"from"`
 	To      string   `toml:"to"`
 	SubDirs []string `toml:"sub_dirs"`
-	ServeAs string   `toml:"serve_as"` // a relay: serve it on under this name
+	Serve   bool     `toml:"serve"`    // a relay: serve it on, under the tree's own name
+	ServeAs string   `toml:"serve_as"` // or under this one
+}
+
+// defaults completes what a file left out. What is wrong with the addresses is
+// told afterwards, by [highwayConf.problem].
+func (h *highwayConf) defaults() {
+	h.replicaConf.defaults()
+	if len(h.Sources) == 0 {
+		return
+	}
+	h.From = h.Sources[0]
+	if _, tree, err := httpBase(h.From); err == nil && h.Serve {
+		orDefault(&h.ServeAs, tree)
+	}
 }
 
 // replicaConf is how careful a city is with its directory.
@@ -93,7 +109,7 @@ type replicaConf struct {
 	yes bool // never hold
 }
 
-func (c *cityConf) flags(f *pflag.FlagSet) {
+func (c *highwayConf) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&c.SubDirs, "sub-dir", nil, "only this directory of the tree (repeatable)")
 	c.replicaConf.flags(f)
 }

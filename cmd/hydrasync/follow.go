@@ -22,7 +22,7 @@ type follower struct {
 	disk   *applier.Applier
 	client *stream.Client
 	sight  *sight
-	conf   *cityConf
+	conf   *highwayConf
 	once   bool // what needs a person ends the command
 }
 

@@ -37,7 +37,7 @@ type change struct {
 // foreseer is the [stream.Subscriber] that compares everything with the disk and
 // changes nothing. It asks for a full comparison and never for content.
 type foreseer struct {
-	conf  *cityConf
+	conf  *highwayConf
 	found foresight
 	named map[string]bool
 }
@@ -221,7 +221,7 @@ func (f *foreseer) lookForForeign() error {
 }
 
 // foresee runs the comparison of a city.
-func (c *cityConf) foresee(ctx context.Context, a *app, once *onceFlags, w cityWorld) error {
+func (c *highwayConf) foresee(ctx context.Context, a *app, once *onceFlags, w cityWorld) error {
 	found, err := c.compare(ctx, a, once, w)
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func (c *cityConf) foresee(ctx context.Context, a *app, once *onceFlags, w cityW
 	return nil
 }
 
-func (c *cityConf) compare(ctx context.Context, a *app, once *onceFlags, w cityWorld) (*foresight, error) {
+func (c *highwayConf) compare(ctx context.Context, a *app, once *onceFlags, w cityWorld) (*foresight, error) {
 	sight := newSight(journal.Position{})
 	client, err := newClient(c, sight, w)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 
 // city is one running highway into one directory.
 type city struct {
-	conf   cityConf
+	conf   highwayConf
 	disk   *applier.Applier
 	sight  *sight
 	follow *follower
@@ -44,7 +44,7 @@ type cityWorld struct {
 }
 
 // openCity opens destination and journal; nothing runs yet.
-func openCity(conf cityConf, w cityWorld) (*city, error) {
+func openCity(conf highwayConf, w cityWorld) (*city, error) {
 	c := &city{conf: conf, log: w.log, sight: newSight(journal.Position{})}
 	client, err := newClient(&c.conf, c.sight, w)
 	if err != nil {
@@ -66,7 +66,7 @@ func openCity(conf cityConf, w cityWorld) (*city, error) {
 }
 
 // newClient makes the city's end of the connection; nothing is dialled yet.
-func newClient(conf *cityConf, sight *sight, w cityWorld) (*stream.Client, error) {
+func newClient(conf *highwayConf, sight *sight, w cityWorld) (*stream.Client, error) {
 	token, err := readToken(conf.TokenFile)
 	if err != nil {
 		return nil, err
@@ -75,8 +75,12 @@ func newClient(conf *cityConf, sight *sight, w cityWorld) (*stream.Client, error
 	if err != nil {
 		return nil, err
 	}
+	var further []stream.Origin
+	for _, from := range conf.Sources[1:] {
+		further = append(further, stream.Origin{URL: from, Token: token, TLS: secure})
+	}
 	client, err := stream.NewClient(stream.ClientConfig{
-		URL: conf.From, Token: token, TLS: secure, Insecure: conf.Insecure, SubDirs: conf.SubDirs, City: cityName(conf.To),
+		URL: conf.From, Further: further, Token: token, TLS: secure, Insecure: conf.Insecure, SubDirs: conf.SubDirs, City: cityName(conf.To),
 		Dial: w.dial, Limit: limiter(conf.Limit), OnState: sight.link, Log: w.log,
 	})
 	if err != nil {
@@ -86,7 +90,7 @@ func newClient(conf *cityConf, sight *sight, w cityWorld) (*stream.Client, error
 }
 
 // applier is the configuration of the room that writes.
-func (c *cityConf) applier(log zerolog.Logger) applier.Config {
+func (c *highwayConf) applier(log zerolog.Logger) applier.Config {
 	a := applier.Config{Root: c.To, Prune: c.Prune, MaxDelete: c.MaxDelete.Limit, Trash: time.Duration(*c.Trash),
 		TrashMax: int64(c.TrashMax), VerifyEvery: time.Duration(c.VerifyEvery), Log: log}
 	if *c.Trash == 0 {

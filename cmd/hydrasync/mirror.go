@@ -16,7 +16,7 @@ import (
 // mirrorConf is capitol and city in one.
 type mirrorConf struct {
 	tree  treeConf
-	city  cityConf
+	city  highwayConf
 	state string
 	onceFlags
 }
@@ -66,6 +66,7 @@ func (m *mirrorConf) check() error {
 	}
 	m.tree.Dir, m.city.To = src.path, dst.full()
 	m.tree.Name, m.city.From = mirrorTree, "ws://localhost/"+mirrorTree
+	m.city.Sources = sources{m.city.From}
 	if err := m.tree.check(); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func partOf(subDirs []string) url.Values {
 
 // rememberPart notes in a replica's state which part of the tree it is to have.
 // As a rule that is known from the last start, and nothing is written.
-func rememberPart(conf *cityConf, folder string) error {
+func rememberPart(conf *highwayConf, folder string) error {
 	_, tree, err := httpBase(conf.From)
 	if err != nil {
 		return err

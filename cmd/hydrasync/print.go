@@ -61,6 +61,7 @@ func printWatch(line liner, s *watcher.Status) {
 }
 
 func printHighway(line liner, h *highwayReport) {
+	line("from", "%s", stream.Display(h.From))
 	line("link", "%s since %s", h.Link, ago(h.LinkSince))
 	if h.LinkError != "" && h.Link != stream.Connected.String() {
 		line("error", "%s", stream.Display(h.LinkError))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -77,7 +78,7 @@ func (n *narrator) tellLink(now *situation) {
 	if waiting && !n.told.waiting {
 		n.clear()
 		n.told.inStep = false
-		from := stream.Display(n.c.conf.From)
+		from := stream.Display(cmp.Or(now.Link.From, n.c.conf.From))
 		if !n.a.say("waiting for the capitol at %s: %v", from, now.Link.Err) {
 			n.c.log.Warn().Err(now.Link.Err).Str("from", from).Msg("waiting for the capitol")
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"time"
@@ -44,7 +45,7 @@ type cityLine struct {
 
 // highwayReport is a running city's end of a highway.
 type highwayReport struct {
-	From          string         `json:"from"`
+	From          string         `json:"from"` // of several sources the one that is followed or tried
 	Link          string         `json:"link"` // connected, connecting, waiting
 	LinkSince     time.Time      `json:"link_since"`
 	LinkError     string         `json:"link_error,omitempty"`
@@ -95,7 +96,7 @@ func (c *city) report(ctx context.Context) (report, error) {
 	if c.conf.ServeAs != "" {
 		r.Role = "relay"
 	}
-	h := &highwayReport{From: c.conf.From, Link: now.Link.Phase.String(), LinkSince: now.Link.Since, Head: uint64(now.Head.Seq),
+	h := &highwayReport{From: cmp.Or(now.Link.From, c.conf.From), Link: now.Link.Phase.String(), LinkSince: now.Link.Since, Head: uint64(now.Head.Seq),
 		Behind: now.behind(), InStep: c.inStep(&now), Disk: disk}
 	if now.Mode != 0 {
 		h.Mode, h.Reason = now.Mode.String(), now.Reason

@@ -48,7 +48,7 @@ func (c *fileConf) run(ctx context.Context, a *app) error {
 	if err := h.openSources(c.Trees, stateFolder(c.State)); err != nil {
 		return err
 	}
-	for _, conf := range c.Cities {
+	for _, conf := range c.Highways {
 		one, err := openCity(conf, cityWorld{log: a.logger()})
 		if err != nil {
 			return err
@@ -59,8 +59,8 @@ func (c *fileConf) run(ctx context.Context, a *app) error {
 }
 
 func (c *fileConf) serves() bool {
-	for i := range c.Cities {
-		if c.Cities[i].ServeAs != "" {
+	for i := range c.Highways {
+		if c.Highways[i].ServeAs != "" {
 			return true
 		}
 	}
@@ -77,8 +77,8 @@ func (c *fileConf) checkPlaces() error {
 		}
 		sources = append(sources, src)
 	}
-	for i := range c.Cities {
-		dst, err := findTarget(c.Cities[i].To)
+	for i := range c.Highways {
+		dst, err := findTarget(c.Highways[i].To)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (c *fileConf) checkPlaces() error {
 				return failedPair(src, err)
 			}
 		}
-		c.Cities[i].To = dst.full()
+		c.Highways[i].To = dst.full()
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func TestACapitolThatDoesNotKnowSubDirsIsNotComparedAsAWhole(t *testing.T) {
 func TestAReplicaRemembersItsPart(t *testing.T) {
 	folder := t.TempDir()
 	for _, dirs := range [][]string{{"docs", "a b/\xff&=+%"}, nil, {"img"}} {
-		conf := cityConf{linkConf: linkConf{From: "ws://127.0.0.1:1/site"}, To: "/srv/copy", SubDirs: dirs}
+		conf := highwayConf{linkConf: linkConf{From: "ws://127.0.0.1:1/site"}, To: "/srv/copy", SubDirs: dirs}
 		if err := rememberPart(&conf, folder); err != nil {
 			t.Fatal(err)
 		}
