@@ -34,6 +34,7 @@ type capitol struct {
 	told     map[journal.NodeID]journal.NodeID // parents, as of the last set
 	inline   int                               // contents up to this size travel with the set
 	buried   map[journal.NodeID]journal.Entry  // what was pending when it went with its directory
+	goneAt   map[journal.NodeID]journal.Seq    // when a node went
 
 	fetched atomic.Int64 // bytes
 	mu      sync.Mutex   // guards contents: what is on its way outlasts its set
@@ -44,7 +45,7 @@ func newCapitol() *capitol {
 	c := &capitol{epoch: journal.Epoch{1}, next: 2, inline: 4 << 10,
 		nodes: map[journal.NodeID]journal.Node{}, contents: map[journal.Digest][]byte{},
 		rowSeq: map[journal.NodeID]journal.Seq{}, pending: map[journal.NodeID]journal.Entry{}, buried: map[journal.NodeID]journal.Entry{},
-		ended: map[journal.NodeID]bool{}, told: map[journal.NodeID]journal.NodeID{}}
+		ended: map[journal.NodeID]bool{}, told: map[journal.NodeID]journal.NodeID{}, goneAt: map[journal.NodeID]journal.Seq{}}
 	c.put(journal.Node{ID: journal.Root, Kind: journal.Dir, Mode: 0o755})
 	return c
 }
@@ -116,8 +117,8 @@ func (c *capitol) grow(id journal.NodeID, more string) {
 }
 
 func (c *capitol) remove(id journal.NodeID) {
-	for child, n := range c.nodes {
-		if n.Parent == id {
+	for _, child := range slices.Sorted(maps.Keys(c.nodes)) { // in the same order every time
+		if c.nodes[child].Parent == id {
 			before, told := c.pending[child]
 			c.remove(child)
 			if c.told[child] == id || c.told[child] == 0 {
@@ -130,6 +131,7 @@ func (c *capitol) remove(id journal.NodeID) {
 	}
 	c.seq++
 	c.ended[id] = c.nodes[id].Kind == journal.Dir
+	c.goneAt[id] = c.seq
 	delete(c.nodes, id)
 	c.pending[id] = journal.Entry{Seq: c.seq, Change: journal.Change{Gone: true, Node: journal.Node{ID: id}}}
 }

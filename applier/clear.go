@@ -2,6 +2,8 @@ package applier
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
@@ -124,7 +126,8 @@ func (r *round) removeOurs(s *journal.Stored, at spot) error {
 	if err != nil {
 		return err
 	}
-	for name, child := range ours {
+	for _, name := range slices.Sorted(maps.Keys(ours)) {
+		child := ours[name]
 		if err := r.removeOurs(&child, spot{s.Node.ID, name}); err != nil {
 			return err
 		}
@@ -144,9 +147,19 @@ func (r *round) removeOurs(s *journal.Stored, at spot) error {
 	}
 	if beneath.IsErrno(err, unix.ENOTEMPTY, unix.EEXIST) {
 		r.troubles.keepForeign(join(r.places.rowPath(s.Node.ID)))
-		return nil
+		return syncDir(dir, at.name)
 	}
 	return absent(err)
+}
+
+// syncDir flushes what went from a directory that is no longer ours.
+func syncDir(in *beneath.Dir, name string) error {
+	d, err := in.Dir(name)
+	if err != nil {
+		return absent(err)
+	}
+	defer d.Close()
+	return d.Sync()
 }
 
 // absent turns "it is not there", at any depth, into nil; where something else is

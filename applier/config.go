@@ -22,7 +22,8 @@ type Config struct {
 	Patience    time.Duration // how long a set waits for contents from the capitol; zero: [DefaultPatience]
 	DryRun      bool          // count what would change, write nothing
 	Log         zerolog.Logger
-	Calls       beneath.Calls // sees every changing call; for tests
+	Calls       beneath.Calls  // sees every changing call; for tests
+	Kernel      beneath.Kernel // nil: Linux; for tests, which keep trees in memory
 }
 
 // What Config means where it says nothing.

@@ -45,13 +45,13 @@ func openDry(cfg *Config) (f *folders, err error) {
 			return nil, err
 		}
 	}
-	root, err := beneath.Open(path, nil)
+	root, err := beneath.Open(path, nil, nil)
 	if err != nil {
 		os.RemoveAll(scratch)
 		return nil, rootError(cfg.Root, err)
 	}
 	f = &folders{root: root, scratch: scratch}
-	own, err := beneath.Open(scratch, nil)
+	own, err := beneath.Open(scratch, nil, nil)
 	if err == nil {
 		err = errors.Join(f.openOwn(own.Top(), scratch), own.Close())
 	}

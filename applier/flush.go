@@ -1,6 +1,9 @@
 package applier
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sync/errgroup"
@@ -75,7 +78,9 @@ func (f *flushes) touch(dir journal.NodeID) {
 	f.dirs[dir] = struct{}{}
 }
 
-// flushDirs puts the names on disk. A directory that went meanwhile needs none.
+// flushDirs puts the names on disk. A directory that went meanwhile needs none. Like
+// all that changes the disk it goes in the same order every time, so that what a test
+// finds it can find again.
 func (r *round) flushDirs() error {
 	few := fewFlushes
 	if r.flush.many {
@@ -84,7 +89,7 @@ func (r *round) flushDirs() error {
 	if len(r.flush.dirs) > few {
 		return r.folders.root.Top().SyncAll()
 	}
-	for id := range r.flush.dirs {
+	for _, id := range slices.Sorted(maps.Keys(r.flush.dirs)) {
 		if t := r.byID[id]; t != nil && (t.gone || t.state == failed) {
 			continue
 		}

@@ -32,7 +32,7 @@ func openFolders(cfg *Config) (opened *folders, err error) {
 	if err := os.Mkdir(cfg.Root, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, rootError(cfg.Root, err)
 	}
-	root, err := beneath.Open(cfg.Root, cfg.Calls)
+	root, err := beneath.Open(cfg.Root, cfg.Kernel, cfg.Calls)
 	if err != nil {
 		return nil, rootError(cfg.Root, err)
 	}
@@ -47,8 +47,7 @@ func openFolders(cfg *Config) (opened *folders, err error) {
 		return nil, rootError(cfg.Root, err)
 	}
 	f.dev, f.ino = self.Dev, self.Ino
-	var fs unix.Statfs_t
-	if unix.Statfs(cfg.Root, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0 {
+	if root.ReadOnly(cfg.Root) {
 		return nil, rootError(cfg.Root, unix.EROFS)
 	}
 	return f, f.openOwn(root.Top(), cfg.Root)
@@ -59,12 +58,15 @@ func (f *folders) openOwn(in *beneath.Dir, root string) (err error) {
 	if f.state, err = ownFolder(in, StateName); err != nil {
 		return rootError(root, err)
 	}
-	for name, into := range map[string]**beneath.Dir{"staging": &f.staging, "parked": &f.parked, "trash": &f.trash} {
-		if *into, err = ownFolder(f.state, name); err != nil {
+	for _, own := range []struct {
+		name string
+		dir  **beneath.Dir
+	}{{"staging", &f.staging}, {"parked", &f.parked}, {"trash", &f.trash}} {
+		if *own.dir, err = ownFolder(f.state, own.name); err != nil {
 			return rootError(root, err)
 		}
 	}
-	if f.intent, f.killed, err = openIntent(f.state); err != nil {
+	if f.intent, f.killed, err = openIntent(in, f.state); err != nil {
 		return rootError(root, err)
 	}
 	return nil
@@ -129,8 +131,8 @@ func (f *folders) check(root string) error {
 	if f.scratch != "" {
 		return nil
 	}
-	var st unix.Stat_t
-	if err := unix.Stat(root, &st); err != nil {
+	st, err := f.root.Leads(root)
+	if err != nil {
 		return &RootError{root, fmt.Errorf("destination lost: %w", err), hintLost}
 	}
 	if st.Dev != f.dev || st.Ino != f.ino {

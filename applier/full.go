@@ -1,6 +1,9 @@
 package applier
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/hydrasync/hydrasync/journal"
 )
 
@@ -57,7 +60,8 @@ func (r *round) planUnnamed() error {
 			break
 		}
 	}
-	for _, s := range unnamed {
+	for _, id := range slices.Sorted(maps.Keys(unnamed)) {
+		s := unnamed[id]
 		if _, beneath := unnamed[s.Node.Parent]; !beneath {
 			r.planGone(s)
 		}

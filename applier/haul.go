@@ -1,8 +1,10 @@
 package applier
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/hydrasync/hydrasync/journal"
@@ -240,6 +242,7 @@ func (h *hauls) due() (entries []journal.Entry, some bool) {
 			some = some || n.haul != nil
 		}
 	}
+	slices.SortFunc(entries, func(a, b journal.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
 	return entries, some
 }
 

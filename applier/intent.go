@@ -2,6 +2,7 @@ package applier
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 	"iter"
@@ -157,11 +158,14 @@ func endIntent(f *beneath.File) {
 }
 
 // openIntent opens the file, made if it is not there, and says whether the
-// process that had it before was killed.
-func openIntent(state *beneath.Dir) (f *beneath.File, killed bool, err error) {
+// process that had it before was killed. A new one has to be found after a crash: its
+// name is flushed, and that of the state folder in what it is in.
+func openIntent(in, state *beneath.Dir) (f *beneath.File, killed bool, err error) {
 	f, err = state.Write(intentName)
 	if beneath.IsErrno(err, unix.ENOENT) {
-		f, err = state.Create(intentName, 0o600)
+		if f, err = state.Create(intentName, 0o600); err == nil {
+			err = errors.Join(state.Sync(), in.Sync())
+		}
 		return f, false, err
 	}
 	if err != nil {

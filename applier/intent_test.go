@@ -20,11 +20,11 @@ import (
 func intentFile(t *testing.T) (*beneath.File, string) {
 	t.Helper()
 	dir := t.TempDir()
-	root, err := beneath.Open(dir, nil)
+	root, err := beneath.Open(dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, killed, err := openIntent(root.Top())
+	f, killed, err := openIntent(root.Top(), root.Top())
 	if err != nil || killed {
 		t.Fatalf("killed %v, %v", killed, err)
 	}

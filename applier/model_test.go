@@ -144,8 +144,8 @@ func (w *world) chmod() {
 		mode |= 0o700
 	}
 	link := w.nodes[id].Link
-	for _, n := range w.nodes {
-		if n.ID == id || link != 0 && n.Link == link {
+	for _, other := range slices.Sorted(maps.Keys(w.nodes)) {
+		if n := w.nodes[other]; n.ID == id || link != 0 && n.Link == link {
 			w.edit(n.ID, func(n *journal.Node) { n.Mode = mode })
 		}
 	}
@@ -458,6 +458,7 @@ func (w *world) renumber() {
 		nodes[n.ID], seqs[n.ID] = n, w.rowSeq[id]
 	}
 	w.nodes, w.rowSeq, w.next = nodes, seqs, 2*w.next+1
+	clear(w.goneAt)
 }
 
 var _ beneath.Calls = (*counter)(nil)

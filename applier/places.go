@@ -178,6 +178,8 @@ func (p *places) path(id journal.NodeID) (string, error) {
 			return "", errNoParent
 		case at.parent == journal.Parked:
 			return join(append(parts, at.name, "parked", StateName)), nil
+		case at.parent == inStaging:
+			return join(append(parts, at.name, "staging", StateName)), nil
 		}
 		parts = append(parts, at.name)
 		id = at.parent

@@ -1,7 +1,9 @@
 package applier
 
 import (
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
@@ -18,7 +20,8 @@ func (r *round) seal() error {
 			}
 		}
 	}
-	for id, mode := range r.loose {
+	for _, id := range slices.Sorted(maps.Keys(r.loose)) {
+		mode := r.loose[id]
 		if t := r.byID[id]; t != nil && t.state == done {
 			mode = bearable(t.node)
 		}

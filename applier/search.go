@@ -12,6 +12,7 @@ type search struct {
 	*round
 	lost    []*found
 	spots   map[spot]bool // where something may be; true: looked at
+	order   []spot        // of them
 	entries []journal.Entry
 }
 
@@ -39,7 +40,7 @@ func (s *search) cast(tasks []intended) error {
 	}
 	names, err := s.folders.staging.Names()
 	for _, name := range names {
-		s.spots[spot{inStaging, name}] = false
+		s.mayBeAt(spot{inStaging, name})
 	}
 	return err
 }
@@ -85,9 +86,17 @@ func (s *search) add(f *found) {
 	s.byID[f.row], s.byID[f.node.ID] = f.task, f.task
 	for _, at := range []spot{f.wanted, s.rowSpot(f), {journal.Parked, parkedName(f.row)}} {
 		if at != nowhere {
-			s.spots[at] = false
+			s.mayBeAt(at)
 		}
 	}
+}
+
+// mayBeAt adds a spot.
+func (s *search) mayBeAt(at spot) {
+	if _, known := s.spots[at]; !known {
+		s.order = append(s.order, at)
+	}
+	s.spots[at] = false
 }
 
 // castHolder adds the node whose row says that it is at a spot: it may have made way.
@@ -133,8 +142,8 @@ func (s *search) find() error {
 // findAll looks once at every spot where nothing was found yet.
 func (s *search) findAll(exact bool) (found bool, err error) {
 	s.places.dirs.forgetAll()
-	for at, seen := range s.spots {
-		if seen {
+	for _, at := range s.order {
+		if s.spots[at] {
 			continue
 		}
 		ok, err := s.findAt(at, exact)
@@ -157,6 +166,12 @@ func (s *search) findAt(at spot, exact bool) (bool, error) {
 		return false, err
 	}
 	f, made := s.owner(at, st, exact)
+	if f != nil && made && at.parent == inStaging {
+		if whole, err := s.cameWhole(f, at, st); err != nil || !whole {
+			s.spots[at] = true
+			return false, err
+		}
+	}
 	if f == nil {
 		s.spots[at] = !exact
 		return false, nil
@@ -173,6 +188,22 @@ func (s *search) findAt(at spot, exact bool) (bool, error) {
 		s.places.put(f.node.ID, at)
 	}
 	return true, nil
+}
+
+// cameWhole says whether what was staged is what it was to be. The intent is flushed
+// beside it, not after it: when the power went between them, its bytes did not come to
+// the disk, or not all.
+func (s *search) cameWhole(f *found, at spot, st beneath.Stat) (bool, error) {
+	if f.node.Kind != journal.File || !f.known {
+		return true, nil
+	}
+	file, err := s.folders.staging.Read(at.name)
+	if err != nil {
+		return false, absentOnly(err)
+	}
+	defer file.Close()
+	digest, _, err := digestOf(s.ctx, file, st.Size)
+	return err == nil && digest == f.node.Body.Digest, absentOnly(err)
 }
 
 // reachable makes sure that the path to a directory leads to that directory and

@@ -47,7 +47,7 @@ func VerifyDir(ctx context.Context, root string, content bool) (Report, error) {
 		return Report{}, fmt.Errorf("verify %q: %w", root, err)
 	}
 	defer j.Close()
-	r, err := beneath.Open(root, nil)
+	r, err := beneath.Open(root, nil, nil)
 	if err != nil {
 		return Report{}, rootError(root, err)
 	}

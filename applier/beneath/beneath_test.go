@@ -16,7 +16,7 @@ import (
 
 func mustOpen(t *testing.T, path string, walking bool) *beneath.Root {
 	t.Helper()
-	r, err := beneath.Open(path, nil)
+	r, err := beneath.Open(path, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

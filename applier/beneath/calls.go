@@ -47,10 +47,16 @@ func again(call func() error) error {
 	}
 }
 
+// system is a kernel and who watches what is asked of it.
+type system struct {
+	kernel Kernel
+	calls  Calls // nil: nobody
+}
+
 // change makes a changing call, unless the hook refuses it.
-func change(calls Calls, op, name string, call func() error) error {
-	if calls != nil {
-		if err := calls.Before(op, name); err != nil {
+func (s *system) change(op, name string, call func() error) error {
+	if s.calls != nil {
+		if err := s.calls.Before(op, name); err != nil {
 			return fail(op, name, err)
 		}
 	}

@@ -7,20 +7,20 @@ import (
 // Dir is an open directory. Its methods may be called at once; every name is
 // one component and is never followed if it is a link.
 type Dir struct {
-	fd    int
-	calls Calls
+	sys *system
+	fd  int
 }
 
 // Close gives the descriptor back.
-func (d *Dir) Close() error { return fail("close", "directory", unix.Close(d.fd)) }
+func (d *Dir) Close() error { return fail("close", "directory", d.sys.kernel.Close(d.fd)) }
 
 // Again opens the same directory once more.
 func (d *Dir) Again() (*Dir, error) {
-	fd, err := unix.FcntlInt(uintptr(d.fd), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := d.sys.kernel.Dup(d.fd)
 	if err != nil {
 		return nil, fail("open directory", ".", err)
 	}
-	return &Dir{fd: fd, calls: d.calls}, nil
+	return &Dir{d.sys, fd}, nil
 }
 
 // Dir opens a directory in this one.
@@ -30,29 +30,29 @@ func (d *Dir) Dir(name string) (*Dir, error) {
 	}
 	var fd int
 	err := again(func() (err error) {
-		fd, err = unix.Openat(d.fd, name, dirFlags, 0)
+		fd, err = d.sys.kernel.OpenAt(d.fd, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 		return err
 	})
 	if err != nil {
 		return nil, fail("open directory", name, err)
 	}
-	return &Dir{fd: fd, calls: d.calls}, nil
+	return &Dir{d.sys, fd}, nil
 }
 
 // File is the directory as a file, for its owner, mode and attributes. It
 // shares the descriptor: do not close it.
-func (d *Dir) File() *File { return &File{fd: d.fd, name: ".", calls: d.calls} }
+func (d *Dir) File() *File { return &File{d.sys, d.fd, "."} }
 
 // Stat looks at a name.
 func (d *Dir) Stat(name string) (Stat, error) {
 	if err := single("stat", name); err != nil {
 		return Stat{}, err
 	}
-	return statx(d.fd, name, unix.AT_SYMLINK_NOFOLLOW)
+	return d.sys.stat(d.fd, name)
 }
 
 // Self looks at the directory.
-func (d *Dir) Self() (Stat, error) { return statx(d.fd, "", unix.AT_EMPTY_PATH) }
+func (d *Dir) Self() (Stat, error) { return d.sys.stat(d.fd, "") }
 
 // Create makes a file that did not exist, open for reading and writing.
 func (d *Dir) Create(name string, mode uint32) (*File, error) {
@@ -62,9 +62,9 @@ func (d *Dir) Create(name string, mode uint32) (*File, error) {
 // CreateNameless makes a file that is in no directory until [File.LinkAs]; without
 // it the file ends with its descriptor. See O_TMPFILE in open(2).
 func (d *Dir) CreateNameless(mode uint32) (f *File, err error) {
-	err = change(d.calls, "create", "", func() error {
-		fd, err := unix.Openat(d.fd, ".", unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, mode)
-		f = &File{fd: fd, calls: d.calls}
+	err = d.sys.change("create", "", func() error {
+		fd, err := d.sys.kernel.OpenAt(d.fd, ".", unix.O_RDWR|unix.O_TMPFILE, mode)
+		f = &File{d.sys, fd, ""}
 		return err
 	})
 	if err != nil {
@@ -89,19 +89,19 @@ func (d *Dir) open(op, name string, flags int, mode uint32) (*File, error) {
 	}
 	var fd int
 	call := func() (err error) {
-		fd, err = unix.Openat(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		fd, err = d.sys.kernel.OpenAt(d.fd, name, flags, mode)
 		return err
 	}
 	var err error
 	if flags&unix.O_CREAT != 0 {
-		err = change(d.calls, op, name, call)
+		err = d.sys.change(op, name, call)
 	} else {
 		err = fail(op, name, again(call))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &File{fd: fd, name: name, calls: d.calls}, nil
+	return &File{d.sys, fd, name}, nil
 }
 
 // Mkdir makes a directory.
@@ -109,7 +109,7 @@ func (d *Dir) Mkdir(name string, mode uint32) error {
 	if err := single("mkdir", name); err != nil {
 		return err
 	}
-	return change(d.calls, "mkdir", name, func() error { return unix.Mkdirat(d.fd, name, mode) })
+	return d.sys.change("mkdir", name, func() error { return d.sys.kernel.Mkdir(d.fd, name, mode) })
 }
 
 // Symlink makes a link; target is data and is never looked at.
@@ -117,7 +117,7 @@ func (d *Dir) Symlink(target, name string) error {
 	if err := single("symlink", name); err != nil {
 		return err
 	}
-	return change(d.calls, "symlink", name, func() error { return unix.Symlinkat(target, d.fd, name) })
+	return d.sys.change("symlink", name, func() error { return d.sys.kernel.Symlink(target, d.fd, name) })
 }
 
 // Readlink reads a link's target.
@@ -125,12 +125,8 @@ func (d *Dir) Readlink(name string) (string, error) {
 	if err := single("readlink", name); err != nil {
 		return "", err
 	}
-	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(d.fd, name, buf)
-	if err != nil {
-		return "", fail("readlink", name, err)
-	}
-	return string(buf[:n]), nil
+	target, err := d.sys.kernel.Readlink(d.fd, name)
+	return target, fail("readlink", name, err)
 }
 
 // Link gives a file another name.
@@ -138,7 +134,7 @@ func (d *Dir) Link(name string, to *Dir, newName string) error {
 	if single("link", name) != nil || single("link", newName) != nil {
 		return fail("link", name, unix.EINVAL)
 	}
-	return change(d.calls, "link", newName, func() error { return unix.Linkat(d.fd, name, to.fd, newName, 0) })
+	return d.sys.change("link", newName, func() error { return d.sys.kernel.Link(d.fd, name, to.fd, newName) })
 }
 
 // How a rename treats what already has the new name.
@@ -154,13 +150,13 @@ func (d *Dir) Rename(name string, to *Dir, newName string, how uint) error {
 	if single("rename", name) != nil || single("rename", newName) != nil {
 		return fail("rename", name, unix.EINVAL)
 	}
-	return change(d.calls, "rename", newName, func() error {
-		err := unix.Renameat2(d.fd, name, to.fd, newName, how)
+	return d.sys.change("rename", newName, func() error {
+		err := d.sys.kernel.Rename(d.fd, name, to.fd, newName, how)
 		if how == NoReplace && (err == unix.EINVAL || err == unix.ENOSYS) {
 			if _, err := to.Stat(newName); err == nil {
 				return unix.EEXIST
 			}
-			err = unix.Renameat(d.fd, name, to.fd, newName)
+			err = d.sys.kernel.Rename(d.fd, name, to.fd, newName, Replace)
 		}
 		return err
 	})
@@ -171,7 +167,7 @@ func (d *Dir) Unlink(name string) error {
 	if err := single("unlink", name); err != nil {
 		return err
 	}
-	return change(d.calls, "unlink", name, func() error { return unix.Unlinkat(d.fd, name, 0) })
+	return d.sys.change("unlink", name, func() error { return d.sys.kernel.Unlink(d.fd, name, false) })
 }
 
 // Rmdir removes an empty directory.
@@ -179,7 +175,7 @@ func (d *Dir) Rmdir(name string) error {
 	if err := single("rmdir", name); err != nil {
 		return err
 	}
-	return change(d.calls, "rmdir", name, func() error { return unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR) })
+	return d.sys.change("rmdir", name, func() error { return d.sys.kernel.Unlink(d.fd, name, true) })
 }
 
 // Chmod sets the mode of a directory by its name, also where it cannot be opened.
@@ -187,18 +183,7 @@ func (d *Dir) Chmod(name string, mode uint32) error {
 	if err := single("chmod", name); err != nil {
 		return err
 	}
-	return change(d.calls, "chmod", name, func() error {
-		err := unix.Fchmodat(d.fd, name, mode, unix.AT_SYMLINK_NOFOLLOW)
-		if err != unix.EOPNOTSUPP && err != unix.ENOSYS {
-			return err
-		}
-		fd, err := unix.Openat(d.fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		return unix.Chmod(procPath(fd), mode)
-	})
+	return d.sys.change("chmod", name, func() error { return d.sys.kernel.Chmod(d.fd, name, mode) })
 }
 
 // ChownLink sets the owner of a symbolic link, not of its target.
@@ -206,9 +191,7 @@ func (d *Dir) ChownLink(name string, uid, gid uint32) error {
 	if err := single("chown", name); err != nil {
 		return err
 	}
-	return change(d.calls, "chown", name, func() error {
-		return unix.Fchownat(d.fd, name, int(uid), int(gid), unix.AT_SYMLINK_NOFOLLOW)
-	})
+	return d.sys.change("chown", name, func() error { return d.sys.kernel.Chown(d.fd, name, uid, gid) })
 }
 
 // TimeLink sets the mtime of a symbolic link, not of its target.
@@ -216,19 +199,16 @@ func (d *Dir) TimeLink(name string, sec int64, nsec int32) error {
 	if err := single("set times", name); err != nil {
 		return err
 	}
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: sec, Nsec: int64(nsec)}}
-	return change(d.calls, "set times", name, func() error {
-		return unix.UtimesNanoAt(d.fd, name, times, unix.AT_SYMLINK_NOFOLLOW)
-	})
+	return d.sys.change("set times", name, func() error { return d.sys.kernel.SetTime(d.fd, name, sec, nsec) })
 }
 
 // Sync flushes the directory: its names are on disk afterwards.
 func (d *Dir) Sync() error {
-	return change(d.calls, "fsync", ".", func() error { return unix.Fsync(d.fd) })
+	return d.sys.change("fsync", ".", func() error { return d.sys.kernel.Sync(d.fd) })
 }
 
 // SyncAll flushes the whole file system, and reports a write error that
 // happened since this Dir was opened (Linux 5.8).
 func (d *Dir) SyncAll() error {
-	return change(d.calls, "syncfs", ".", func() error { return unix.Syncfs(d.fd) })
+	return d.sys.change("syncfs", ".", func() error { return d.sys.kernel.SyncAll(d.fd) })
 }

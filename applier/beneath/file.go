@@ -9,26 +9,26 @@ import (
 // File is an open file. Reading and writing at different places may happen at
 // once.
 type File struct {
-	fd    int
-	name  string
-	calls Calls
+	sys  *system
+	fd   int
+	name string
 }
 
 // Name is the name it was opened by.
 func (f *File) Name() string { return f.name }
 
 // Close gives the descriptor back. A write error that only shows here counts.
-func (f *File) Close() error { return fail("close", f.name, unix.Close(f.fd)) }
+func (f *File) Close() error { return fail("close", f.name, f.sys.kernel.Close(f.fd)) }
 
 // Stat looks at the open file.
-func (f *File) Stat() (Stat, error) { return statx(f.fd, "", unix.AT_EMPTY_PATH) }
+func (f *File) Stat() (Stat, error) { return f.sys.stat(f.fd, "") }
 
 // ReadAt reads as [io.ReaderAt] says.
 func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
 		var got int
 		err := again(func() (err error) {
-			got, err = unix.Pread(f.fd, p[n:], off+int64(n))
+			got, err = f.sys.kernel.ReadAt(f.fd, p[n:], off+int64(n))
 			return err
 		})
 		if err != nil {
@@ -46,8 +46,8 @@ func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 func (f *File) WriteAt(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
 		var got int
-		err := change(f.calls, "write", f.name, func() (err error) {
-			got, err = unix.Pwrite(f.fd, p[n:], off+int64(n))
+		err := f.sys.change("write", f.name, func() (err error) {
+			got, err = f.sys.kernel.WriteAt(f.fd, p[n:], off+int64(n))
 			return err
 		})
 		if err != nil {
@@ -59,64 +59,52 @@ func (f *File) WriteAt(p []byte, off int64) (n int, err error) {
 }
 
 // LinkAs gives a file without a name its first one; EEXIST if something has it.
-// Kernels before 6.10 let only root name a descriptor without /proc, see linkat(2).
 func (f *File) LinkAs(dir *Dir, name string) error {
 	if err := single("link", name); err != nil {
 		return err
 	}
-	return change(f.calls, "link", name, func() error {
-		err := unix.Linkat(f.fd, "", dir.fd, name, unix.AT_EMPTY_PATH)
-		if err == unix.ENOENT || err == unix.EPERM {
-			return unix.Linkat(unix.AT_FDCWD, procPath(f.fd), dir.fd, name, unix.AT_SYMLINK_FOLLOW)
-		}
-		return err
-	})
+	return f.sys.change("link", name, func() error { return f.sys.kernel.LinkOpen(f.fd, dir.fd, name) })
 }
 
 // Truncate sets the size.
 func (f *File) Truncate(size int64) error {
-	return change(f.calls, "truncate", f.name, func() error { return unix.Ftruncate(f.fd, size) })
+	return f.sys.change("truncate", f.name, func() error { return f.sys.kernel.Truncate(f.fd, size) })
 }
 
 // Chmod sets the mode, set-id bits and sticky included.
 func (f *File) Chmod(mode uint32) error {
-	return change(f.calls, "chmod", f.name, func() error { return unix.Fchmod(f.fd, mode) })
+	return f.sys.change("chmod", f.name, func() error { return f.sys.kernel.Chmod(f.fd, "", mode) })
 }
 
 // Chown sets the owner; ^uint32(0) leaves a part as it is.
 func (f *File) Chown(uid, gid uint32) error {
-	return change(f.calls, "chown", f.name, func() error {
-		return unix.Fchownat(f.fd, "", int(int32(uid)), int(int32(gid)), unix.AT_EMPTY_PATH)
-	})
+	return f.sys.change("chown", f.name, func() error { return f.sys.kernel.Chown(f.fd, "", uid, gid) })
 }
 
 // SetTime sets the mtime.
 func (f *File) SetTime(sec int64, nsec int32) error {
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Sec: sec, Nsec: int64(nsec)}}
-	return change(f.calls, "set times", f.name, func() error { return futimens(f.fd, times) })
+	return f.sys.change("set times", f.name, func() error { return f.sys.kernel.SetTime(f.fd, "", sec, nsec) })
 }
 
 // Sync flushes bytes and attributes. After a failure the file must be dropped:
 // the kernel forgets what it could not write, and the next fsync succeeds.
 func (f *File) Sync() error {
-	return change(f.calls, "fsync", f.name, func() error { return unix.Fsync(f.fd) })
+	return f.sys.change("fsync", f.name, func() error { return f.sys.kernel.Sync(f.fd) })
 }
 
 // SyncData flushes the bytes and the size. See [File.Sync].
 func (f *File) SyncData() error {
-	return change(f.calls, "fdatasync", f.name, func() error { return unix.Fdatasync(f.fd) })
+	return f.sys.change("fdatasync", f.name, func() error { return f.sys.kernel.SyncData(f.fd) })
 }
 
 // WriteBehind begins to write a range to the disk and does not wait for it. It promises
 // nothing, see sync_file_range(2); it makes a later Sync short.
-func (f *File) WriteBehind(off, n int64) {
-	_ = unix.SyncFileRange(f.fd, off, n, unix.SYNC_FILE_RANGE_WRITE)
-}
+func (f *File) WriteBehind(off, n int64) { f.sys.kernel.WriteBehind(f.fd, off, n) }
 
 // Clone makes the file share all of src's bytes, where the file system can
 // (btrfs, XFS): EOPNOTSUPP, EXDEV or EINVAL elsewhere.
 func (f *File) Clone(src *File) error {
-	return change(f.calls, "clone", f.name, func() error { return unix.IoctlFileClone(f.fd, src.fd) })
+	return f.sys.change("clone", f.name, func() error { return f.sys.kernel.Clone(f.fd, src.fd) })
 }
 
 // NextData is the first place at or after off that may hold bytes other than
@@ -127,7 +115,7 @@ func (f *File) NextData(off int64) (int64, error) { return f.seek(off, unix.SEEK
 func (f *File) NextHole(off int64) (int64, error) { return f.seek(off, unix.SEEK_HOLE) }
 
 func (f *File) seek(off int64, whence int) (at int64, err error) {
-	at, err = unix.Seek(f.fd, off, whence)
+	at, err = f.sys.kernel.Seek(f.fd, off, whence)
 	switch err {
 	case nil:
 		return at, nil

@@ -15,20 +15,38 @@ type Root struct {
 }
 
 // Open opens the directory at path, which may lead over links: it is the
-// administrator's word, not the peer's. calls may be nil.
-func Open(path string, calls Calls) (*Root, error) {
+// administrator's word, not the peer's. calls may be nil; so may kernel, which is [Linux] then.
+func Open(path string, kernel Kernel, calls Calls) (*Root, error) {
+	if kernel == nil {
+		kernel = Linux{}
+	}
 	var fd int
 	err := again(func() (err error) {
-		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, err = kernel.Open(path)
 		return err
 	})
 	if err != nil {
 		return nil, fail("open", path, err)
 	}
-	r := &Root{top: &Dir{fd: fd, calls: calls}}
-	r.walk = !hasOpenat2(fd)
+	r := &Root{top: &Dir{&system{kernel, calls}, fd}}
+	probe, err := kernel.OpenBeneath(fd, ".")
+	if r.walk = err != nil; !r.walk {
+		kernel.Close(probe)
+	}
 	return r, nil
 }
+
+// Leads looks at what is at a path now, which may lead over links.
+func (r *Root) Leads(path string) (st Stat, err error) {
+	err = again(func() error {
+		st, err = r.top.sys.kernel.Find(path)
+		return err
+	})
+	return st, fail("stat", path, err)
+}
+
+// ReadOnly says whether the file system at a path is mounted so.
+func (r *Root) ReadOnly(path string) bool { return r.top.sys.kernel.ReadOnly(path) }
 
 // Sub opens a root at a path beneath this one.
 func (r *Root) Sub(rel string) (*Root, error) {
@@ -49,36 +67,6 @@ func (r *Root) Top() *Dir { return r.top }
 // Close gives the descriptor back.
 func (r *Root) Close() error { return r.top.Close() }
 
-const (
-	dirFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	confined = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS
-)
-
-func hasOpenat2(fd int) bool {
-	got, err := openConfined(fd, ".", dirFlags)
-	if err != nil {
-		return false
-	}
-	unix.Close(got)
-	return true
-}
-
-// openConfined is one openat2. EAGAIN means that the kernel saw a rename race
-// and cannot tell; it is rare, and another try settles it.
-func openConfined(at int, rel string, flags uint64) (fd int, err error) {
-	how := unix.OpenHow{Flags: flags, Resolve: confined}
-	for range 16 {
-		err = again(func() (err error) {
-			fd, err = unix.Openat2(at, rel, &how)
-			return err
-		})
-		if err != unix.EAGAIN {
-			break
-		}
-	}
-	return fd, err
-}
-
 // longest is what one call takes: PATH_MAX (<linux/limits.h>) with its NUL.
 const longest = unix.PathMax - 1
 
@@ -93,13 +81,13 @@ func (r *Root) Dir(rel string) (*Dir, error) {
 		piece, rest := cut(rel, r.walk)
 		fd, err := r.open(at, piece)
 		if at != r.top.fd {
-			unix.Close(at)
+			r.top.sys.kernel.Close(at)
 		}
 		if err != nil {
 			return nil, fail("open directory", from, err)
 		}
 		if rest == "" {
-			return &Dir{fd: fd, calls: r.top.calls}, nil
+			return &Dir{r.top.sys, fd}, nil
 		}
 		at, rel = fd, rest
 	}
@@ -124,17 +112,16 @@ func cut(rel string, walk bool) (piece, rest string) {
 }
 
 func (r *Root) open(at int, piece string) (fd int, err error) {
-	if r.walk {
-		if err := single("open", piece); err != nil {
-			return -1, unix.EINVAL
-		}
-		err = again(func() (err error) {
-			fd, err = unix.Openat(at, piece, dirFlags, 0)
-			return err
-		})
-		return fd, err
+	if !r.walk {
+		return r.top.sys.kernel.OpenBeneath(at, piece)
 	}
-	fd, err = openConfined(at, piece, dirFlags)
+	if err := single("open", piece); err != nil {
+		return -1, unix.EINVAL
+	}
+	err = again(func() (err error) {
+		fd, err = r.top.sys.kernel.OpenAt(at, piece, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+		return err
+	})
 	return fd, err
 }
 

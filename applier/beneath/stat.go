@@ -27,11 +27,19 @@ const (
 
 const wanted = unix.STATX_BASIC_STATS | unix.STATX_BTIME
 
+// stat looks at a name, or with none at what is open.
+func (s *system) stat(fd int, name string) (st Stat, err error) {
+	err = again(func() error {
+		st, err = s.kernel.Stat(fd, name)
+		return err
+	})
+	return st, fail("stat", name, err)
+}
+
 func statx(fd int, name string, flags int) (Stat, error) {
 	var x unix.Statx_t
-	err := again(func() error { return unix.Statx(fd, name, flags, wanted, &x) })
-	if err != nil {
-		return Stat{}, fail("stat", name, err)
+	if err := unix.Statx(fd, name, flags, wanted, &x); err != nil {
+		return Stat{}, err
 	}
 	s := Stat{
 		Dev: unix.Mkdev(x.Dev_major, x.Dev_minor), Ino: x.Ino,

@@ -11,7 +11,7 @@ import (
 func (f *File) Xattrs() ([]string, error) {
 	for size := 512; ; size = 64 << 10 { // XATTR_LIST_MAX
 		buf := make([]byte, size)
-		n, err := unix.Flistxattr(f.fd, buf)
+		n, err := f.sys.kernel.Xattrs(f.fd, buf)
 		switch {
 		case err == unix.EOPNOTSUPP || n == 0 && err == nil:
 			return nil, nil
@@ -28,7 +28,7 @@ func (f *File) Xattrs() ([]string, error) {
 func (f *File) Xattr(name string) ([]byte, error) {
 	for size := 1 << 10; ; size = 64 << 10 { // XATTR_SIZE_MAX
 		buf := make([]byte, size)
-		n, err := unix.Fgetxattr(f.fd, name, buf)
+		n, err := f.sys.kernel.Xattr(f.fd, name, buf)
 		if err == unix.ERANGE && size == 1<<10 {
 			continue
 		}
@@ -41,10 +41,10 @@ func (f *File) Xattr(name string) ([]byte, error) {
 
 // SetXattr sets an attribute.
 func (f *File) SetXattr(name string, value []byte) error {
-	return change(f.calls, "set attribute", name, func() error { return unix.Fsetxattr(f.fd, name, value, 0) })
+	return f.sys.change("set attribute", name, func() error { return f.sys.kernel.SetXattr(f.fd, name, value) })
 }
 
 // RemoveXattr removes an attribute.
 func (f *File) RemoveXattr(name string) error {
-	return change(f.calls, "remove attribute", name, func() error { return unix.Fremovexattr(f.fd, name) })
+	return f.sys.change("remove attribute", name, func() error { return f.sys.kernel.RemoveXattr(f.fd, name) })
 }
