@@ -49,7 +49,13 @@ func (s Scope) Has(path string) bool {
 // whole tree) with the head that it belongs to, whose own Digest is always the
 // whole tree's. It costs a row for each directory on the way, whatever is beneath. Both ends
 // of a highway compute it from what they hold: equal means in step.
-func (j *Journal) ScopeDigest(ctx context.Context, subDirs []string) (sum Digest, pos Position, err error) {
+func (j *Journal) ScopeDigest(ctx context.Context, subDirs []string) (Digest, Position, error) {
+	sum, pos, err := j.ScopeSum(ctx, subDirs)
+	return sum.Digest, pos, err
+}
+
+// ScopeSum is the same with how many nodes they are, and the bytes of their files.
+func (j *Journal) ScopeSum(ctx context.Context, subDirs []string) (sum Sum, pos Position, err error) {
 	scope := NewScope(subDirs)
 	err = j.snapshot(ctx, func(tx *sql.Tx, h head) error {
 		pos = h.pos
@@ -60,9 +66,9 @@ func (j *Journal) ScopeDigest(ctx context.Context, subDirs []string) (sum Digest
 		if err != nil {
 			return err
 		}
-		sum = SumOf(&root.Node).Digest
+		sum = SumOf(&root.Node)
 		if len(scope) == 0 {
-			sum = sum.Plus(root.Beneath.Digest)
+			sum = sum.Plus(root.Beneath)
 			return nil
 		}
 		part, err := scope.sum(ctx, tx)
@@ -73,7 +79,7 @@ func (j *Journal) ScopeDigest(ctx context.Context, subDirs []string) (sum Digest
 }
 
 // sum adds up everything in scope but the root.
-func (s Scope) sum(ctx context.Context, q querier) (sum Digest, err error) {
+func (s Scope) sum(ctx context.Context, q querier) (sum Sum, err error) {
 	counted := map[NodeID]bool{Root: true}
 	for _, dir := range s {
 		at := Stored{Node: Node{ID: Root}}
@@ -83,15 +89,15 @@ func (s Scope) sum(ctx context.Context, q querier) (sum Digest, err error) {
 				break
 			}
 			if err != nil {
-				return Digest{}, err
+				return Sum{}, err
 			}
 			if !counted[at.Node.ID] {
 				counted[at.Node.ID] = true
-				sum = sum.Plus(SumOf(&at.Node).Digest)
+				sum = sum.Plus(SumOf(&at.Node))
 			}
 		}
 		if err == nil {
-			sum = sum.Plus(at.Beneath.Digest)
+			sum = sum.Plus(at.Beneath)
 		}
 	}
 	return sum, nil

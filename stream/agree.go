@@ -50,20 +50,47 @@ func (p *subscription) shakeHands(ctx context.Context) (err error) {
 		return &ownFault{fault{Code: CodeVersion, Permanent: true,
 			Text: fmt.Sprintf("no version in common: this capitol speaks %d, the city %v", Version, p.hello.Versions)}}
 	}
+	if err := p.permitted(); err != nil {
+		return err
+	}
 	return p.answer(ctx)
+}
+
+// permitted holds the hello against the pass.
+func (p *subscription) permitted() error {
+	var text string
+	switch {
+	case p.hello.As != "" && p.pass.City != "" && p.hello.As != p.pass.City:
+		text = "this is the credential of " + Display(p.pass.City) + ", not of " + Display(p.hello.As)
+	case !p.may.covers(p.hello.SubDirs):
+		text = "not granted: " + asked(p.hello.SubDirs) + " of tree " + Display(p.tree.Name) + "; granted: " + p.may.String()
+	default:
+		return nil
+	}
+	p.srv.cfg.Log.Warn().Str("remote", p.conn.ws.RemoteAddr().String()).Str("city", Display(p.pass.City)).
+		Str("tree", Display(p.tree.Name)).Str("reason", text).Msg("refused")
+	return &ownFault{fault{Code: CodeGrant, Text: text, Permanent: true}}
+}
+
+// asked is a hello's sub_dirs for people.
+func asked(subDirs []string) string {
+	if len(subDirs) == 0 {
+		return "the whole tree"
+	}
+	return "sub_dirs " + reach{dirs: subDirs}.String()
 }
 
 func (p *subscription) answer(ctx context.Context) error {
 	p.agree()
-	st, err := p.tree.Journal.Stats(ctx)
+	sum, head, err := p.tree.Journal.ScopeSum(ctx, p.hello.SubDirs)
 	if err != nil {
 		return fmt.Errorf("read totals: %w", err)
 	}
-	mode, reason, err := p.choose(ctx, st.Position)
+	mode, reason, err := p.choose(ctx, head)
 	if err != nil {
 		return err
 	}
-	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: st.Position, Nodes: st.Nodes, Bytes: st.Bytes, Heartbeat: p.every, Waits: p.mustWait()}
+	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: head, Nodes: sum.Nodes, Bytes: sum.Bytes, Heartbeat: p.every, Waits: p.mustWait()}
 	p.setWaits(m.Waits)
 	if p.packs {
 		m.Features = append(m.Features, featureZstd)

@@ -1,11 +1,9 @@
 package stream
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -23,26 +21,52 @@ func (e *HintError) Error() string { return e.Err.Error() }
 // Unwrap gives the error.
 func (e *HintError) Unwrap() error { return e.Err }
 
-// CheckExposure refuses to serve a tree to whoever asks: without TLS and
-// without a token only loopback addresses are allowed, unless insecure.
-func CheckExposure(listenAddr string, hasToken, hasTLS, insecure bool) error {
-	if hasToken || hasTLS || insecure || loopback(listenAddr) {
-		return nil
-	}
-	return &HintError{
-		Err:  fmt.Errorf("listen on %s: everybody who reaches this address could read the trees", listenAddr),
-		Hint: "give --token-file (and --tls-cert/--tls-key), listen on 127.0.0.1, or say --insecure",
-	}
+// Exposure is who could reach what is served on an address.
+type Exposure struct {
+	Listen   string
+	Closed   bool // who has neither credential nor token is not let in
+	TLS      bool
+	Proxy    bool // a program on this machine or beside it ends TLS
+	Insecure bool // whatever it is, it is meant
 }
 
-// CheckTarget refuses to send a token where others can read it: over plain
-// ws to another machine, unless insecure.
+// Check refuses to serve trees to whoever asks, and to let credentials travel
+// where others can read them, unless on loopback or when that is meant.
+func (e Exposure) Check() error {
+	switch {
+	case e.Proxy && (!e.Closed || !private(e.Listen)):
+		return &HintError{
+			Err:  fmt.Errorf("listen on %s behind a proxy: only the proxy may reach this address", e.Listen),
+			Hint: "listen on 127.0.0.1, or on an address of a private network",
+		}
+	case e.Proxy || e.Insecure || loopback(e.Listen):
+		return nil
+	case !e.Closed:
+		return &HintError{
+			Err:  fmt.Errorf("listen on %s: everybody who reaches this address could read the trees", e.Listen),
+			Hint: "let cities join (hydrasync invite) or give --token-file, listen on 127.0.0.1, or say --insecure",
+		}
+	case !e.TLS:
+		return &HintError{
+			Err:  fmt.Errorf("listen on %s without TLS: credentials would travel unencrypted", e.Listen),
+			Hint: "leave the certificate to hydrasync or give one, listen on 127.0.0.1, or say --insecure",
+		}
+	}
+	return nil
+}
+
+// CheckTarget refuses to go where others can read and change what travels: over
+// plain ws to another machine, unless insecure.
 func CheckTarget(u *url.URL, hasToken, insecure bool) error {
-	if !hasToken || insecure || u.Scheme == "wss" || u.Scheme == "https" || loopback(u.Host) {
+	if insecure || u.Scheme == "wss" || u.Scheme == "https" || loopback(u.Host) {
 		return nil
 	}
+	what := errors.New("what it sends could be read and changed on the way")
+	if hasToken {
+		what = errors.New("the token would travel unencrypted")
+	}
 	return &HintError{
-		Err:  fmt.Errorf("connect to %s: the token would travel unencrypted", u.Host),
+		Err:  fmt.Errorf("connect to %s: %w", u.Host, what),
 		Hint: "use wss:// (or an ssh tunnel to 127.0.0.1), or say --insecure",
 	}
 }
@@ -64,45 +88,16 @@ func loopback(addr string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// guard decides which requests are heard.
-type guard struct {
-	want     [sha256.Size]byte // the token's hash: comparing hashes tells nothing about length or prefix
-	hasToken bool
-	insecure bool
-}
-
-func newGuard(token string, insecure bool) guard {
-	return guard{want: sha256.Sum256([]byte(token)), hasToken: token != "", insecure: insecure}
-}
-
-// check returns the refusal's status, what is wrong and what to do, or zero.
-func (g guard) check(r *http.Request) (status int, text, hint string) {
-	if g.hasToken {
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(token))
-		if subtle.ConstantTimeCompare(got[:], g.want[:]) != 1 || !ok {
-			return http.StatusUnauthorized, "the token is missing or wrong", "send the capitol's token: --token-file or HYDRASYNC_TOKEN"
-		}
-		return 0, "", ""
-	}
-	if !g.insecure && !plainHost(r.Host) {
-		// A page that makes its own name point here (DNS rebinding) is not
-		// stopped by the missing Origin of a GET, but by its name.
-		return http.StatusForbidden, "host " + Display(r.Host) + " is not an address",
-			"use the IP address or localhost, or give the capitol a token"
-	}
-	return 0, "", ""
-}
-
-// plainHost: an IP address or localhost, with or without a port.
-func plainHost(hostport string) bool {
-	if loopback(hostport) {
+// private says that an address is of this machine or of a network that is not
+// the internet; an empty host listens on all.
+func private(addr string) bool {
+	if loopback(addr) {
 		return true
 	}
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
 	}
-	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil
+	ip, err := netip.ParseAddr(host)
+	return err == nil && (ip.Unmap().IsPrivate() || ip.IsLinkLocalUnicast())
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -23,7 +24,8 @@ func (s *Server) exit(p *subscription) {
 
 // City is a connected city, for status.
 type City struct {
-	Name     string // as it calls itself, escaped
+	Name     string // by which it has joined; else as it calls itself, escaped
+	Calls    string // as it calls itself, escaped
 	Tree     string
 	Remote   string
 	SubDirs  []string // escaped
@@ -84,7 +86,7 @@ func (s *standing) confirm(m Beat) error {
 func (p *subscription) status() City {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := City{Name: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(),
+	c := City{Name: Display(cmp.Or(p.pass.City, p.hello.City)), Calls: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(),
 		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked, Waits: p.waits}
 	for _, d := range p.hello.SubDirs {
 		c.SubDirs = append(c.SubDirs, Display(d))

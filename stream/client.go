@@ -65,6 +65,7 @@ type ClientConfig struct {
 	Insecure bool     // send the token over plain ws to another machine
 	SubDirs  []string
 	City     string // a name for people
+	As       string // by which name this city has joined; the capitol refuses a credential of another
 	// Dial replaces the network; nil is TCP. Proxies of the environment are
 	// honoured either way.
 	Dial      func(ctx context.Context, network, addr string) (net.Conn, error)

@@ -16,11 +16,11 @@ import (
 // content is GET /v1/trees/NAME/content?path=… or ?node=…&digest=…, with Range.
 // A path is resolved in the journal, never on a disk.
 func (s *Server) content(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.named(w, r)
+	t, may, ok := s.named(w, r)
 	if !ok {
 		return
 	}
-	n, err := t.pick(r)
+	n, err := t.pick(r, may)
 	if err == nil {
 		err = t.serveContent(w, r, n)
 	}
@@ -43,8 +43,8 @@ type badRequest struct{ text, hint string }
 
 func (e *badRequest) Error() string { return e.text }
 
-// pick finds the node that a request is about.
-func (t *tree) pick(r *http.Request) (journal.Node, error) {
+// pick finds the node that a request is about. What is out of reach is not there.
+func (t *tree) pick(r *http.Request, may reach) (journal.Node, error) {
 	q := r.URL.Query()
 	var st journal.Stored
 	var err error
@@ -54,12 +54,18 @@ func (t *tree) pick(r *http.Request) (journal.Node, error) {
 		if err := checkPath(name); err != nil {
 			return journal.Node{}, err
 		}
+		if !may.has(name) {
+			return journal.Node{}, journal.ErrNotFound
+		}
 		st, err = t.Journal.Resolve(r.Context(), name)
 	case q.Has("node"):
 		id, perr := strconv.ParseInt(q.Get("node"), 10, 64)
 		digest, derr := journal.ParseDigest(q.Get("digest"))
 		if perr != nil || derr != nil || id <= 0 {
 			return journal.Node{}, &badRequest{"node or digest is not one", "node=NUMBER&digest=64 hexadecimal digits"}
+		}
+		if errors.Is(t.within(r.Context(), may, journal.NodeID(id)), ErrMoved) {
+			return journal.Node{}, journal.ErrNotFound
 		}
 		st, err = t.Journal.Node(r.Context(), journal.NodeID(id))
 		if err == nil && !st.Gone && st.Node.Body.Digest != digest {
@@ -124,5 +130,8 @@ func (w *progressWriter) Write(p []byte) (int, error) {
 	}
 	// A server that cannot set deadlines (a test's recorder) writes without.
 	_ = w.control.SetWriteDeadline(time.Now().Add(answerTime))
+	if err := w.ctx.Err(); err != nil { // it ended while the deadline was set, and had set its own
+		return 0, err
+	}
 	return w.ResponseWriter.Write(p)
 }

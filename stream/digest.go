@@ -17,13 +17,17 @@ type digestAnswer struct {
 
 // digest is GET /v1/trees/NAME/digest?sub_dir=D&sub_dir=…; without sub_dirs it is the whole tree's.
 func (s *Server) digest(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.named(w, r)
+	t, may, ok := s.named(w, r)
 	if !ok {
 		return
 	}
 	dirs := r.URL.Query()["sub_dir"]
 	if len(dirs) > MaxSubDirs || checkSubDirs(dirs) != nil {
 		refuse(w, http.StatusBadRequest, "these are no sub_dirs of a tree", "sub_dir=docs/en, relative and without \"..\"; repeat it for more")
+		return
+	}
+	if !may.covers(dirs) {
+		refuse(w, http.StatusForbidden, "not granted: "+asked(dirs)+" of "+Display(t.Name)+"; granted: "+may.String(), "ask for what is granted: sub_dir=…")
 		return
 	}
 	a, err := t.digest(r, dirs)

@@ -19,7 +19,7 @@ const eventsChunk = 500
 // JSON object a line. Without since it begins with the oldest entry that is
 // kept; since=now begins with the next.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.named(w, r)
+	t, may, ok := s.named(w, r)
 	if !ok {
 		return
 	}
@@ -46,7 +46,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold lines back
 	out := &progressWriter{ResponseWriter: w, control: http.NewResponseController(w), ctx: r.Context()}
-	err = t.narrate(r.Context(), out, since, entries, r.URL.Query().Get("follow") == "1")
+	err = t.narrate(r.Context(), out, may, since, entries, r.URL.Query().Get("follow") == "1")
 	if err != nil && r.Context().Err() == nil {
 		s.cfg.Log.Debug().Err(err).Str("tree", Display(t.Name)).Msg("events ended")
 	}
@@ -70,16 +70,19 @@ func (t *tree) since(r *http.Request) (journal.Seq, error) {
 }
 
 // narrate writes entries, and what follows them.
-func (t *tree) narrate(ctx context.Context, w *progressWriter, since journal.Seq, entries []journal.Entry, follow bool) (err error) {
+func (t *tree) narrate(ctx context.Context, w *progressWriter, may reach, since journal.Seq, entries []journal.Entry, follow bool) (err error) {
 	epoch := t.Journal.Position().Epoch.String()
 	lines := json.NewEncoder(w)
 	lines.SetEscapeHTML(false)
 	for {
 		for i := range entries {
+			since = entries[i].Seq
+			if !may.sees(entries[i].Path) {
+				continue
+			}
 			if err := lines.Encode(tell(&entries[i], epoch)); err != nil {
 				return err
 			}
-			since = entries[i].Seq
 		}
 		if err := w.control.Flush(); err != nil {
 			return err

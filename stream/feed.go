@@ -166,7 +166,7 @@ func (f *feeder) everything() *journal.Cursor {
 // full sends every node. The parts have no position but the last.
 func (f *feeder) full(ctx context.Context) error {
 	cursor := f.everything()
-	fill := filling{tree: f.tree, full: true, inline: !f.hello.HasContent}
+	fill := filling{tree: f.tree, only: whole(f.hello.SubDirs), full: true, inline: !f.hello.HasContent}
 	for {
 		if err := f.room(ctx); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 // small content beside its entry.
 type filling struct {
 	tree   *tree
+	only   reach // content travels unasked for what is in the sub_dirs, not for what is on the way to them
 	full   bool
 	inline bool        // of a full comparison: the city has nothing to compare with
 	since  journal.Seq // following: the position that the city has
@@ -56,7 +57,7 @@ func (f *filling) part(entries []journal.Entry) part {
 // mode only.
 func (f *filling) offset(e *journal.Entry) (int64, bool) {
 	n := &e.Change.Node
-	if e.Note != nil || e.Change.Gone || n.Kind != journal.File {
+	if e.Note != nil || e.Change.Gone || n.Kind != journal.File || !f.only.has(e.Path) {
 		return 0, false
 	}
 	if f.full {

@@ -62,7 +62,8 @@ type Hello struct {
 	Compare    bool     // ask for a full comparison although the position may be good
 	City       string   // a name for people
 	Heartbeat  time.Duration
-	Window     int64 // bytes of batches that the city takes before it grants credit
+	Window     int64  // bytes of batches that the city takes before it grants credit
+	As         string // by which name the city believes to have joined; "" if it does not say
 }
 
 // Welcome is a capitol's answer to [Hello].
@@ -147,4 +148,5 @@ const (
 	CodeLimit                    // too much at once
 	CodeInternal                 // a fault of the capitol's own
 	CodeStale                    // the city's place in the journal was compacted away meanwhile: come again
+	CodeGrant                    // more is asked for than this city may have
 )

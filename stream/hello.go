@@ -21,6 +21,7 @@ type wireHello struct {
 	City       bstr         `cbor:"8,keyasint,omitempty"`
 	Heartbeat  int64        `cbor:"9,keyasint,omitempty"` // ms
 	Window     int64        `cbor:"10,keyasint,omitempty"`
+	As         bstr         `cbor:"11,keyasint,omitempty"`
 }
 
 type wireWelcome struct {
@@ -38,7 +39,8 @@ type wireWelcome struct {
 func toHello(h Hello) wireHello {
 	return wireHello{Versions: h.Versions, Tree: bstr(h.Tree), Position: toPosition(h.Position), SubDirs: toBytes(h.SubDirs),
 		Features: toBytes(h.Features), HasContent: h.HasContent, Compare: h.Compare, City: bstr(clip(h.City, MaxCityName)),
-		Heartbeat: h.Heartbeat.Milliseconds(), Window: h.Window}
+		Heartbeat: h.Heartbeat.Milliseconds(), Window: h.Window,
+		As: bstr(clip(h.As, MaxCityName))}
 }
 
 func (c *codec) decodeHello(payload []byte) (Hello, error) {
@@ -53,7 +55,7 @@ func (c *codec) decodeHello(payload []byte) (Hello, error) {
 	switch {
 	case len(w.Versions) == 0 || len(w.Versions) > MaxVersions:
 		return Hello{}, broken("%d versions", len(w.Versions))
-	case len(w.Tree) > MaxTreeName || len(w.City) > MaxCityName:
+	case len(w.Tree) > MaxTreeName || len(w.City) > MaxCityName || len(w.As) > MaxCityName:
 		return Hello{}, broken("name too long")
 	case w.Heartbeat < 0 || w.Heartbeat > maxHeartbeat.Milliseconds():
 		return Hello{}, broken("heartbeat of %d ms", w.Heartbeat)
@@ -61,7 +63,7 @@ func (c *codec) decodeHello(payload []byte) (Hello, error) {
 		return Hello{}, broken("window of %d bytes", w.Window)
 	}
 	h := Hello{Versions: w.Versions, Tree: string(w.Tree), Position: position, HasContent: w.HasContent, Compare: w.Compare,
-		City: string(w.City), Heartbeat: time.Duration(w.Heartbeat) * time.Millisecond, Window: w.Window}
+		City: string(w.City), As: string(w.As), Heartbeat: time.Duration(w.Heartbeat) * time.Millisecond, Window: w.Window}
 	if h.Features, err = fromBytes(w.Features, MaxFeatures, MaxFeature); err != nil {
 		return Hello{}, err
 	}

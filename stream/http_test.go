@@ -152,31 +152,39 @@ func TestAWrongTokenOrTreeEndsRunWithAHint(t *testing.T) {
 
 func TestExposure(t *testing.T) {
 	for _, row := range []struct {
-		addr                 string
-		token, tls, insecure bool
-		fine                 bool
+		addr, how string // c: closed, t: TLS, p: behind a proxy, i: insecure
+		fine      bool
 	}{
-		{"127.0.0.1:1", false, false, false, true},
-		{"127.8.8.8:1", false, false, false, true},
-		{"[::1]:1", false, false, false, true},
-		{"[::ffff:127.0.0.1]:1", false, false, false, true},
-		{"localhost:1", false, false, false, true},
-		{":49996", false, false, false, false},
-		{"0.0.0.0:1", false, false, false, false},
-		{"[::]:1", false, false, false, false},
-		{"192.168.1.5:1", false, false, false, false},
-		{"example.org:1", false, false, false, false},
-		{":1", true, false, false, true},
-		{":1", false, true, false, true},
-		{":1", false, false, true, true},
+		{"127.0.0.1:1", "", true},
+		{"127.8.8.8:1", "", true},
+		{"[::1]:1", "", true},
+		{"[::ffff:127.0.0.1]:1", "", true},
+		{"localhost:1", "", true},
+		{":49996", "", false},
+		{"0.0.0.0:1", "", false},
+		{"[::]:1", "", false},
+		{"192.168.1.5:1", "", false},
+		{"example.org:1", "", false},
+		{":1", "c", false}, // credentials in the clear
+		{":1", "t", false}, // everybody
+		{":1", "ct", true},
+		{":1", "i", true},
+		{"127.0.0.1:1", "p", false}, // everybody that the proxy lets through
+		{"127.0.0.1:1", "pc", true},
+		{"10.1.2.3:1", "pc", true},
+		{"[fd00::1]:1", "pc", true},
+		{":1", "pc", false},
+		{"192.0.2.1:1", "pci", false},
 	} {
-		err := stream.CheckExposure(row.addr, row.token, row.tls, row.insecure)
+		e := stream.Exposure{Listen: row.addr, Closed: strings.Contains(row.how, "c"), TLS: strings.Contains(row.how, "t"),
+			Proxy: strings.Contains(row.how, "p"), Insecure: strings.Contains(row.how, "i")}
+		err := e.Check()
 		if (err == nil) != row.fine {
-			t.Errorf("%+v: got %v", row, err)
+			t.Errorf("%+v: got %v", e, err)
 		}
 		var hint *stream.HintError
 		if err != nil && (!errors.As(err, &hint) || hint.Hint == "") {
-			t.Errorf("%+v: no hint", row)
+			t.Errorf("%+v: no hint", e)
 		}
 	}
 }

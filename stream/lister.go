@@ -26,6 +26,9 @@ func (p *subscription) list(ctx context.Context, m list) error {
 }
 
 func (p *subscription) answerList(ctx context.Context, m want) error {
+	if err := p.tree.within(ctx, p.may, m.Node); err != nil {
+		return err
+	}
 	l, err := p.tree.chunks(ctx, m.Node, m.Digest)
 	if err != nil {
 		return err

@@ -108,7 +108,7 @@ func setUserTimeout(c net.Conn, d time.Duration) {
 	})
 }
 
-// underneath is the connection that TLS and the gate are wrapped around.
+// underneath is the connection that TLS and the porch are wrapped around.
 func underneath(c net.Conn) net.Conn {
 	for {
 		over, ok := c.(interface{ NetConn() net.Conn })

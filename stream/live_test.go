@@ -20,7 +20,7 @@ func TestTheKernelEndsSocketsThatAreNotAcknowledged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	l := newLive(context.Background(), gatedConn{c, &stranger{}}, nil)
+	l := newLive(context.Background(), porchConn{c, &stranger{}}, nil)
 	l.arm(45 * time.Second)
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	if err != nil {

@@ -39,6 +39,10 @@ func (m *meter) counters() []metrics.Family {
 
 // metrics is GET /metrics.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	if passOf(r.Context()).City != "" { // they tell of other trees and cities
+		refuse(w, http.StatusForbidden, "metrics are not for cities", "ask with the capitol's token, or on its own machine")
+		return
+	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	defer s.meter.scrapes.Add(-1)

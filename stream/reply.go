@@ -1,10 +1,9 @@
 package stream
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
-	"strings"
 )
 
 // reply writes v as JSON.
@@ -34,28 +33,50 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 
 // treeLine is one line of GET /v1/trees.
 type treeLine struct {
-	Name   string `json:"name"`
-	Epoch  string `json:"epoch"`
-	Seq    uint64 `json:"seq"`
-	Floor  uint64 `json:"floor"`
-	Digest string `json:"digest"`
-	Paths  int64  `json:"paths"`
-	Bytes  int64  `json:"bytes"`
-	Ready  bool   `json:"ready"` // false: the first walk goes on, and all of this is of a part
+	Name    string   `json:"name"`
+	Epoch   string   `json:"epoch"`
+	Seq     uint64   `json:"seq"`
+	Floor   uint64   `json:"floor"`
+	Digest  string   `json:"digest"`
+	Paths   int64    `json:"paths"`
+	Bytes   int64    `json:"bytes"`
+	SubDirs []string `json:"sub_dirs,omitempty"` // that the caller may have, if not all: the digest and the totals are of them
+	Ready   bool     `json:"ready"`              // false: the first walk goes on, and all of this is of a part
 }
 
 func (s *Server) listTrees(w http.ResponseWriter, r *http.Request) {
 	lines := make([]treeLine, 0, len(s.trees))
-	for _, t := range s.trees {
-		st, err := t.Journal.Stats(r.Context())
+	for _, t := range s.sorted() {
+		may, ok := passOf(r.Context()).of(t.Name)
+		if !ok {
+			continue
+		}
+		line, err := t.line(r.Context(), may)
 		if err != nil {
 			s.cfg.Log.Error().Err(err).Str("tree", Display(t.Name)).Msg("cannot read the journal")
 			refuse(w, http.StatusInternalServerError, "cannot read the journal of "+Display(t.Name), "see the capitol's log")
 			return
 		}
-		lines = append(lines, treeLine{Name: Display(t.Name), Epoch: st.Position.Epoch.String(), Seq: uint64(st.Position.Seq),
-			Floor: uint64(st.Floor), Digest: st.Position.Digest.String(), Paths: st.Nodes, Bytes: st.Bytes, Ready: t.certain()})
+		lines = append(lines, line)
 	}
-	slices.SortFunc(lines, func(a, b treeLine) int { return strings.Compare(a.Name, b.Name) })
 	reply(w, http.StatusOK, lines)
+}
+
+// line adds up what is within reach.
+func (t *tree) line(ctx context.Context, may reach) (treeLine, error) {
+	st, err := t.Journal.Stats(ctx)
+	if err != nil {
+		return treeLine{}, err
+	}
+	l := treeLine{Name: Display(t.Name), Epoch: st.Position.Epoch.String(), Seq: uint64(st.Position.Seq), Floor: uint64(st.Floor),
+		Digest: st.Position.Digest.String(), Paths: st.Nodes, Bytes: st.Bytes, Ready: t.certain()}
+	if may.whole {
+		return l, nil
+	}
+	sum, _, err := t.Journal.ScopeSum(ctx, may.dirs)
+	l.Digest, l.Paths, l.Bytes = sum.Digest.String(), sum.Nodes, sum.Bytes
+	for _, dir := range may.dirs {
+		l.SubDirs = append(l.SubDirs, Display(dir))
+	}
+	return l, err
 }

@@ -13,16 +13,17 @@ import (
 // Serve answers on ln until ctx ends; then it ends the streams too, and
 // returns nil after all that it started has returned. It closes ln.
 // Serving trees to everybody on an address that others reach is refused (see
-// [CheckExposure]).
+// [Exposure]).
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	if err := CheckExposure(ln.Addr().String(), s.cfg.Token != "", s.cfg.TLS != nil, s.cfg.Insecure); err != nil {
+	exposed := Exposure{Listen: ln.Addr().String(), Closed: !s.cfg.open(), TLS: s.cfg.TLS != nil, Proxy: s.cfg.Proxy, Insecure: s.cfg.Insecure}
+	if err := exposed.Check(); err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	// Shutdown does not know hijacked connections: they end because their
 	// request's context descends from this one.
 	life, end := context.WithCancel(ctx)
 	defer end()
-	gate := &gate{most: int32(s.cfg.Strangers)}
+	porch := &porch{most: int32(s.cfg.Strangers)}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true) // a websocket needs it, and one road is simpler than two
 	running := &tracker{}
@@ -34,16 +35,16 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		Protocols:         &protocols,
 		BaseContext:       func(net.Listener) context.Context { return running.with(life) },
-		ConnContext:       gate.enter,
-		ConnState:         gate.state,
-		ErrorLog:          quiet(s.cfg.Log),
+		ConnContext:       porch.enter,
+		ConnState:         porch.state,
+		ErrorLog:          s.complaints(),
 	}
 	failed := make(chan error, 1)
 	go func() {
 		if s.cfg.TLS != nil {
-			failed <- srv.ServeTLS(gate.listen(ln), "", "")
+			failed <- srv.ServeTLS(porch.listen(ln), "", "")
 		} else {
-			failed <- srv.Serve(gate.listen(ln))
+			failed <- srv.Serve(porch.listen(ln))
 		}
 	}()
 	var err error
@@ -74,64 +75,64 @@ func stop(srv *http.Server) error {
 	return nil
 }
 
-// gate bounds the connections that have not yet sent an acceptable request, so
+// porch bounds the connections that have not yet sent an acceptable request, so
 // that strangers who dial and say nothing do not take the place of cities.
-type gate struct {
+type porch struct {
 	most int32
 	now  atomic.Int32
 }
 
 type strangerKey struct{}
 
-// stranger is a connection on this side of the gate; passed once.
+// stranger is a connection on the porch; passed once.
 type stranger struct {
-	gate   *gate
+	porch  *porch
 	passed atomic.Bool
 }
 
 func (s *stranger) pass() {
 	if s.passed.CompareAndSwap(false, true) {
-		s.gate.now.Add(-1)
+		s.porch.now.Add(-1)
 	}
 }
 
-// gatedConn carries its stranger from Accept to ConnContext and ConnState,
+// porchConn carries its stranger from Accept to ConnContext and ConnState,
 // through TLS or not.
-type gatedConn struct {
+type porchConn struct {
 	net.Conn
 	who *stranger
 }
 
 // NetConn lets the socket's options be reached.
-func (c gatedConn) NetConn() net.Conn { return c.Conn }
+func (c porchConn) NetConn() net.Conn { return c.Conn }
 
-type gatedListener struct {
+type porchListener struct {
 	net.Listener
-	gate *gate
+	porch *porch
 }
 
-func (g *gate) listen(ln net.Listener) net.Listener { return gatedListener{ln, g} }
+func (p *porch) listen(ln net.Listener) net.Listener { return porchListener{ln, p} }
 
-// Accept turns away who comes while the gate is full: a city comes again, and
+// Accept turns away who comes while the porch is full: a city comes again, and
 // waiting here would make everybody wait.
-func (l gatedListener) Accept() (net.Conn, error) {
+func (l porchListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if l.gate.now.Add(1) > l.gate.most {
-			l.gate.now.Add(-1)
+		if l.porch.now.Add(1) > l.porch.most {
+			l.porch.now.Add(-1)
 			_ = c.Close()
 			continue
 		}
-		return gatedConn{c, &stranger{gate: l.gate}}, nil
+		return porchConn{c, &stranger{porch: l.porch}}, nil
 	}
 }
 
 func strangerOf(c net.Conn) *stranger {
 	for {
-		if g, ok := c.(gatedConn); ok {
+		if g, ok := c.(porchConn); ok {
 			return g.who
 		}
 		under, ok := c.(interface{ NetConn() net.Conn })
@@ -142,11 +143,11 @@ func strangerOf(c net.Conn) *stranger {
 	}
 }
 
-func (g *gate) enter(ctx context.Context, c net.Conn) context.Context {
+func (p *porch) enter(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, strangerKey{}, strangerOf(c))
 }
 
-func (g *gate) state(c net.Conn, st http.ConnState) {
+func (p *porch) state(c net.Conn, st http.ConnState) {
 	if who := strangerOf(c); who != nil && (st == http.StateClosed || st == http.StateHijacked) {
 		who.pass()
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,13 +53,19 @@ type Tree struct {
 // ServerConfig says what to serve, and to whom.
 type ServerConfig struct {
 	Trees     []Tree
-	Token     string // what callers have to know; empty: everybody
+	Token     string // what callers may know; without Token and Gate everybody is heard
+	Gate      Gate   // whose credentials are good beside the token; nil: nobody's
+	Open      bool   // with a Gate and without a Token: who sends no credential is heard too
 	TLS       *tls.Config
-	Insecure  bool // serve without token and TLS on any address
+	Proxy     bool // a proxy ends TLS, and says in X-Forwarded-For who calls
+	Insecure  bool // serve whatever the address
 	Heartbeat time.Duration
 	Strangers int // connections that have not yet proved anything; zero: 256
 	Log       zerolog.Logger
 }
+
+// open says that who has no credential is heard.
+func (c *ServerConfig) open() bool { return c.Token == "" && (c.Gate == nil || c.Open) }
 
 // Server serves journals and content to cities and people. It holds nothing
 // per tree but what is being sent, and nothing per city but its connection.
@@ -99,7 +107,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, guard: newGuard(cfg.Token, cfg.Insecure), codec: c, trees: make(map[string]*tree),
+	s := &Server{cfg: cfg, guard: newGuard(&cfg), codec: c, trees: make(map[string]*tree),
 		subs: make(map[*subscription]struct{}), pieces: sync.Pool{New: func() any { return new([contentHeadMost + MaxContent]byte) }}}
 	for _, t := range cfg.Trees {
 		if err := checkTree(t); err != nil {
@@ -134,34 +142,29 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /v1/trees/{name}/stream", s.guarded(s.stream))
 	mux.Handle("GET /v1/trees/{name}/events", s.guarded(s.events))
 	mux.Handle("GET /v1/trees/{name}/content", s.guarded(s.content))
+	mux.HandleFunc("POST /v1/join", s.enrol)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such page: "+Display(r.URL.Path), "GET /v1/trees lists what there is")
 	})
 	return mux
 }
 
-// guarded lets a request through that may be heard.
-func (s *Server) guarded(next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if status, text, hint := s.guard.check(r); status != 0 {
-			s.meter.refused.Add(1)
-			if status == http.StatusUnauthorized {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-			}
-			refuse(w, status, text, hint)
-			return
-		}
-		admitted(r.Context())
-		next(w, r)
-	})
-}
-
-// named finds the tree that a request is about, or refuses it.
-func (s *Server) named(w http.ResponseWriter, r *http.Request) (*tree, bool) {
+// named finds the tree that a request is about and what its caller may have of
+// it, or refuses it. What is not granted is not there.
+func (s *Server) named(w http.ResponseWriter, r *http.Request) (*tree, reach, bool) {
 	t, ok := s.trees[r.PathValue("name")]
+	var may reach
+	if ok {
+		may, ok = passOf(r.Context()).of(t.Name)
+	}
 	if !ok {
 		refuse(w, http.StatusNotFound, "no tree named "+Display(clip(r.PathValue("name"), MaxTreeName)),
 			"GET /v1/trees lists what there is")
 	}
-	return t, ok
+	return t, may, ok
+}
+
+// sorted is all trees by name.
+func (s *Server) sorted() []*tree {
+	return slices.SortedFunc(maps.Values(s.trees), func(a, b *tree) int { return strings.Compare(a.Name, b.Name) })
 }

@@ -46,7 +46,7 @@ func (c *Client) connect(ctx context.Context, s Subscriber, o *origin, compare b
 	stopClosing := context.AfterFunc(life, cn.close)
 	defer stopClosing()
 	w, err := c.shakeHands(cn, Hello{Versions: []uint64{Version}, Tree: o.tree, Position: pos, SubDirs: c.cfg.SubDirs,
-		Features: []string{featureZstd, featureChunks}, HasContent: has, Compare: compare, City: c.cfg.City,
+		Features: []string{featureZstd, featureChunks}, HasContent: has, Compare: compare, City: c.cfg.City, As: c.cfg.As,
 		Heartbeat: c.cfg.Heartbeat, Window: c.cfg.Window})
 	if err != nil {
 		return false, err

@@ -89,7 +89,7 @@ func (s *share) next(ctx context.Context, at journal.Position, before *page) (*p
 
 // turn makes the page after since: of what was read ahead, or of the journal.
 func (s *share) turn(ctx context.Context, pg *page, since journal.Seq, ahead journal.Chunk) error {
-	fill := filling{tree: s.tree, since: since, sizes: s.sizes}
+	fill := filling{tree: s.tree, only: whole(s.subDirs), since: since, sizes: s.sizes}
 	if len(ahead.Entries) > 0 {
 		return pg.finish(ctx, &fill, ahead)
 	}

@@ -36,7 +36,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // stream is GET /v1/trees/NAME/stream.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.named(w, r)
+	t, may, ok := s.named(w, r)
 	if !ok {
 		return
 	}
@@ -60,8 +60,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		return // Upgrade has answered
 	}
 	conn := newConn(ws, h.live, MaxClientFrame)
+	pass := passOf(r.Context())
 	after(r.Context(), func(ctx context.Context) {
 		sub := newSubscription(s, t, conn)
+		sub.pass, sub.may = pass, may
 		err := sub.run(ctx)
 		s.cfg.Log.Debug().Err(err).Str("tree", Display(t.Name)).Str("city", Display(sub.hello.City)).Msg("city left")
 	})
@@ -76,6 +78,8 @@ type subscription struct {
 	srv   *Server
 	tree  *tree
 	conn  *conn
+	pass  *Pass
+	may   reach // what the pass gives of the tree
 	share *share
 	out   *outbox
 	wants wants
@@ -96,6 +100,10 @@ func (p *subscription) run(ctx context.Context) (err error) {
 	defer cancel()
 	stopClosing := context.AfterFunc(ctx, p.conn.close)
 	defer stopClosing()
+	var first error
+	var once sync.Once
+	quit := func(err error) { once.Do(func() { first = err; p.confess(err); cancel() }) }
+	defer p.pass.whenOver(func() { quit(errOver) })()
 
 	if err := p.shakeHands(ctx); err != nil {
 		return err
@@ -107,12 +115,7 @@ func (p *subscription) run(ctx context.Context) (err error) {
 	p.conn.arm(3 * p.every)
 
 	var running sync.WaitGroup
-	var first error
-	var once sync.Once
-	work := func(do func(context.Context) error) {
-		err := do(ctx)
-		once.Do(func() { first = err; p.confess(err); cancel() })
-	}
+	work := func(do func(context.Context) error) { quit(do(ctx)) }
 	running.Go(func() { work(func(ctx context.Context) error { return p.out.run(ctx, p.conn, p.pace) }) })
 	running.Go(func() { work(p.feed) })
 	work(p.listen)

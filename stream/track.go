@@ -4,7 +4,9 @@ import (
 	"context"
 	"log"
 	"net/http"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -43,12 +45,31 @@ func (t *tracker) track(next http.Handler) http.Handler {
 
 func (t *tracker) wait() { t.running.Wait() }
 
-// quiet: what http.Server complains about is somebody else's bad connection.
-func quiet(l zerolog.Logger) *log.Logger { return log.New(debugWriter{l}, "", 0) }
+// complaints is for what http.Server says of connections. That one could not agree on
+// TLS is for a person, as often as failed attempts are; the rest is somebody
+// else's bad connection.
+func (s *Server) complaints() *log.Logger {
+	return log.New(complaints{s.cfg.Log, s.guard.failures}, "", 0)
+}
 
-type debugWriter struct{ log zerolog.Logger }
+type complaints struct {
+	log      zerolog.Logger
+	failures *attempts
+}
 
-func (w debugWriter) Write(p []byte) (int, error) {
-	w.log.Debug().Str("err", Display(string(p))).Msg("connection refused")
+func (c complaints) Write(p []byte) (int, error) {
+	text := strings.TrimSpace(string(p))
+	from, why, found := strings.Cut(strings.TrimPrefix(text, handshakeFailed), ": ")
+	if found && strings.HasPrefix(text, handshakeFailed) && strings.Contains(why, "tls: ") && c.failures.fail(addressOf(from), time.Now()) == 0 {
+		if strings.HasSuffix(why, "bad certificate") {
+			why = "it does not take this capitol's certificate for the one that it expects (its pin, or its authority, is another)"
+		}
+		c.log.Warn().Str("remote", Display(from)).Str("reason", Display(why)).Msg("refused")
+		return len(p), nil
+	}
+	c.log.Debug().Str("err", Display(text)).Msg("connection refused")
 	return len(p), nil
 }
+
+// handshakeFailed is how net/http begins a complaint about TLS.
+const handshakeFailed = "http: TLS handshake error from "

@@ -85,6 +85,9 @@ func (p *subscription) refuseWant(ctx context.Context, m want, err error) {
 }
 
 func (p *subscription) answerWant(ctx context.Context, m want) error {
+	if err := p.tree.within(ctx, p.may, m.Node); err != nil {
+		return err
+	}
 	body, err := p.tree.open(ctx, m.Node, m.Digest, m.Generation, m.Offset+m.Length)
 	if err != nil {
 		return err
@@ -114,6 +117,18 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 		p.srv.meter.content.Add(int64(n))
 	}
 	return nil
+}
+
+// within says whether a node is within reach; else it is as if it had gone.
+func (t *tree) within(ctx context.Context, may reach, id journal.NodeID) error {
+	if may.whole {
+		return nil
+	}
+	path, err := t.Journal.Path(ctx, id)
+	if errors.Is(err, journal.ErrNotFound) || err == nil && !may.has(path) {
+		return ErrMoved
+	}
+	return err
 }
 
 // open finds content in the journal and opens it. What is asked for must be

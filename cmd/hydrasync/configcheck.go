@@ -123,7 +123,8 @@ func (s *serveConf) problem() *problem {
 		return &problem{"serve.tls_cert", "tls_cert and tls_key belong together", "write both, or neither"}
 	}
 	token, err := readToken("")
-	if err != nil || stream.CheckExposure(s.Listen, s.TokenFile != "" || token != "", s.TLSCert != "", s.Insecure) == nil {
+	exposed := stream.Exposure{Listen: s.Listen, Closed: s.TokenFile != "" || token != "", TLS: s.TLSCert != "", Insecure: s.Insecure}
+	if err != nil || exposed.Check() == nil {
 		return nil
 	}
 	return &problem{"serve.listen", fmt.Sprintf("everybody who reaches %s could read the trees", s.Listen),

@@ -30,7 +30,8 @@ func (s *serveConf) open() (*door, error) {
 	if err != nil {
 		return nil, usage("write HOST:PORT or :PORT, e.g. --listen 127.0.0.1:49996", "listen address %q: %w", s.Listen, err)
 	}
-	if err := stream.CheckExposure(s.Listen, d.token != "", d.secure != nil, s.Insecure); err != nil {
+	exposed := stream.Exposure{Listen: s.Listen, Closed: d.token != "", TLS: d.secure != nil, Insecure: s.Insecure}
+	if err := exposed.Check(); err != nil {
 		return nil, usage("serve this machine alone with --listen 127.0.0.1:"+port+
 			", or give --token-file (and --tls-cert, --tls-key), or say --insecure", "%w", err)
 	}

@@ -104,7 +104,7 @@ func newAbroad(t *testing.T) *abroad {
 	fill(t, a.src, 50, 500)
 	token := a.token(t)
 	listen := a.m.here + ":49996"
-	a.capitol = start(t, "capitol", "--tree", "t="+a.src, "--listen", listen, "--state", a.state, "--token-file", token, "--log-format", "json")
+	a.capitol = start(t, "capitol", "--tree", "t="+a.src, "--listen", listen, "--state", a.state, "--token-file", token, "--insecure", "--log-format", "json")
 	a.m.do(func() {
 		a.city = start(t, "city", "--from", "ws://"+listen+"/t", "--to", a.dst, "--token-file", token, "--insecure", "--log-format", "json")
 	})
@@ -240,7 +240,7 @@ func TestPlainStreamsToOtherMachinesHaveToBeMeant(t *testing.T) {
 	fill(t, r.src, 10, 100)
 	r.capitol = start(t, "capitol", "--tree", "t="+r.src, "--listen", listen, "--state", r.state, "--insecure")
 	m.do(func() {
-		if out, code := run(t, "city", "--from", "ws://"+listen+"/t", "--to", r.dst, "--once"); code != 0 {
+		if out, code := run(t, "city", "--from", "ws://"+listen+"/t", "--to", r.dst, "--insecure", "--once"); code != 0 {
 			t.Errorf("a city without token ended with %d:\n%s", code, out)
 		}
 	})
