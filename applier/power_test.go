@@ -3,9 +3,11 @@ package applier_test
 import (
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/applier/beneath/memory"
+	"github.com/hydrasync/hydrasync/journal"
 )
 
 // What the campaigns found, each by itself.
@@ -138,4 +140,33 @@ func TestWhatComesBackFromStagingBringsItsOwn(t *testing.T) {
 		t.Errorf("%q", diff)
 	}
 	r.sound(t)
+}
+
+func TestTwoSetsOfOneMillisecondShareATrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // time stands still
+		r, c := powerless(t)
+		defer r.Close()
+		d := c.dir(0, "d")
+		f := c.file(d, "f", "first")
+		c.file(0, "e", "second")
+		r.must(t, c.set(), c)
+		c.remove(c.at("e"))
+		r.must(t, unplaced(c.set()), c)
+		c.move(d, 0, "e")
+		r.must(t, unplaced(c.set()), c)
+		c.remove(f)
+		r.must(t, unplaced(c.set()), c)
+		if diff := c.unlike(r.disk, nil); len(diff) > 0 {
+			t.Errorf("%q", diff)
+		}
+		if !r.holds("first") || !r.holds("second") {
+			t.Error("the trash lacks a version")
+		}
+	})
+}
+
+// unplaced is a set that others complete: its folder in the trash has no number.
+func unplaced(s applier.Set) applier.Set {
+	s.Position = journal.Position{}
+	return s
 }

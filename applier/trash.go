@@ -43,6 +43,8 @@ type batch struct {
 const (
 	trashTime   = "2006-01-02T15-04-05.000Z"
 	localSuffix = "-local"
+	// moments are more than the sets that one millisecond can have.
+	moments = time.Duration(20)
 	// maxTrashDepth bounds the directories made for one version; deeper paths
 	// keep their last names.
 	maxTrashDepth = 64
@@ -58,16 +60,15 @@ func (t *trash) take(from *beneath.Dir, name string, parts []string, local bool,
 	if t.age < 0 && !local {
 		return t.drop(from, name)
 	}
-	at := now()
-	folder := at.Format(trashTime) + "-" + seq.String()
+	suffix := "-" + seq.String()
 	if local {
-		folder += localSuffix
+		suffix += localSuffix
 	}
-	path := []string{folder}
+	path := []string{""}
 	for i := min(len(parts), maxTrashDepth) - 1; i > 0; i-- {
 		path = append(path, parts[i])
 	}
-	into, err := t.dir.MkdirAll(path, 0o700)
+	at, into, err := t.makeRoom(suffix, path)
 	if err != nil {
 		return err
 	}
@@ -75,8 +76,22 @@ func (t *trash) take(from *beneath.Dir, name string, parts []string, local bool,
 	if err := renameFree(from, name, into, parts[0]); err != nil {
 		return err
 	}
-	t.count(folder, at, size+int64(len(path))*pageSize)
+	t.count(path[0], at, size+int64(len(path))*pageSize)
 	return nil
+}
+
+// makeRoom makes the directories for one version, in the folder of this moment. Where
+// another set of the same millisecond has left a file that has the name of a directory
+// by now, the next moment's.
+func (t *trash) makeRoom(suffix string, path []string) (at time.Time, into *beneath.Dir, err error) {
+	for wait := range moments {
+		at = now().Add(wait * time.Millisecond)
+		path[0] = at.Format(trashTime) + suffix
+		if into, err = t.dir.MkdirAll(path, 0o700); !beneath.IsErrno(err, unix.ENOTDIR) {
+			break
+		}
+	}
+	return at, into, err
 }
 
 // drop removes at once. A directory first leaves the tree with one rename, for
