@@ -130,8 +130,8 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 		clear(a.doubts)
 		err = a.journal.Renumber(ctx)
 	}
-	names, found := a.folders.root.Top().Names()
-	a.bare.Store(found == nil && len(names) <= 1) // our own folder
+	filled, unknown := a.Filled()
+	a.bare.Store(unknown == nil && !filled)
 	return errors.Join(err, a.highest.read(ctx, a.journal))
 }
 

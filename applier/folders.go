@@ -141,6 +141,21 @@ func (f *folders) check(root string) error {
 	return nil
 }
 
+// Filled says whether the destination holds anything but our own folder.
+func (a *Applier) Filled() (bool, error) {
+	enough := errors.New("enough")
+	err := a.folders.root.Top().List(func(name string) error {
+		if name != StateName {
+			return enough
+		}
+		return nil
+	})
+	if err == enough {
+		return true, nil
+	}
+	return false, err
+}
+
 // clean empties staging: whatever is there was never finished.
 func (f *folders) clean() error {
 	names, err := f.staging.Names()

@@ -2,7 +2,7 @@
 // package touches flags, the config file, signals, the terminal and exit codes,
 // and joins the rooms, which never import one another:
 //
-//	          serve.go                                follow.go
+//	          serve.go                                follow
 //	tree ──▶ watcher ──▶ journal ──▶ stream server ══▶ stream client ──▶ applier ──▶ tree
 //	             ▲                                          │               ▲
 //	             └────────── admin.go: a unix socket in each state folder ──┘

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/follow"
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -24,7 +25,7 @@ func TestEachKindOfErrorHasItsExitCodeAndHint(t *testing.T) {
 		{"usage", usage("do that", "not this"), codeUsage, "do that"},
 		{"failure", failed("do that", "broken"), codeFailed, "do that"},
 		{"a state in use", &journal.InUseError{Path: "x", PID: 1}, codeRunning, "--state"},
-		{"a hold", &final{&applier.HoldError{Root: "/dst"}}, codeHeld, `hydrasync confirm "/dst"`},
+		{"a hold", &follow.Final{Err: &applier.HoldError{Root: "/dst"}}, codeHeld, `hydrasync confirm "/dst"`},
 		{"an open door", &stream.HintError{Err: errors.New("open"), Hint: "close it"}, codeUsage, "close it"},
 		{"a refusal", &stream.RefusedError{Text: "no", Hint: "ask"}, codeFailed, "ask"},
 		{"a full disk", &applier.StateError{State: applier.ErrNoSpace, Err: errors.New("full")}, codeFailed, "free space"},

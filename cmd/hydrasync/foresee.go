@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/follow"
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -70,16 +71,16 @@ func (f *foreseer) apply(ctx context.Context, b stream.Batch) error {
 		}
 		f.named[e.Path] = true
 		if err := f.look(e.Path, &e.Change.Node); err != nil {
-			return &final{err}
+			return &follow.Final{Err: err}
 		}
 	}
 	if !b.FullDone {
 		return nil
 	}
 	if err := f.lookForDeletes(ctx); err != nil {
-		return &final{err}
+		return &follow.Final{Err: err}
 	}
-	return &final{errDone}
+	return &follow.Final{Err: errDone}
 }
 
 // Heartbeat has nothing to compare.

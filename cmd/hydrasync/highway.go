@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/follow"
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -25,7 +26,7 @@ type city struct {
 	conf   highwayConf
 	disk   *applier.Applier
 	sight  *sight
-	follow *follower
+	follow *follow.Follower
 	log    zerolog.Logger
 
 	// where the capitol was when it had walked its tree: before that no proof
@@ -61,7 +62,7 @@ func openCity(conf highwayConf, w cityWorld) (*city, error) {
 	if !own.IsZero() {
 		c.sight.trust() // an earlier life filled it; its capitol may be away now
 	}
-	c.follow = &follower{disk: c.disk, client: client, sight: c.sight, conf: &c.conf, once: w.once}
+	c.follow = &follow.Follower{Disk: c.disk, Client: client, Sight: c.sight, Once: w.once}
 	return c, nil
 }
 
@@ -136,7 +137,7 @@ func (c *city) runClient(ctx context.Context) error {
 		c.mu.Lock()
 		c.again = end
 		c.mu.Unlock()
-		err := c.follow.client.Run(turn, c.follow)
+		err := c.follow.Client.Run(turn, c.follow)
 		end()
 		if err != nil {
 			return fmt.Errorf("follow %s: %w", stream.Display(c.conf.From), err)

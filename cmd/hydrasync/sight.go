@@ -81,14 +81,16 @@ func (s *sight) look() (situation, <-chan struct{}) {
 // link is the client's OnState.
 func (s *sight) link(st stream.State) { s.change(func(n *situation) { n.Link = st }) }
 
-func (s *sight) begin(w stream.Welcome) {
+// Begin notes how the city is brought up to date.
+func (s *sight) Begin(w stream.Welcome) {
 	s.change(func(n *situation) {
 		n.Mode, n.Reason, n.Nodes, n.Head = w.Mode, w.Reason, w.Nodes, w.Position
 		n.Began, n.Entries, n.Bytes = time.Now(), 0, 0
 	})
 }
 
-func (s *sight) applied(entries int, own journal.Position) {
+// Applied notes what is on the disk.
+func (s *sight) Applied(entries int, own journal.Position) {
 	s.change(func(n *situation) {
 		n.Entries += int64(entries)
 		n.Own = own
@@ -98,13 +100,16 @@ func (s *sight) applied(entries int, own journal.Position) {
 	})
 }
 
-func (s *sight) fetched(bytes int64) { s.change(func(n *situation) { n.Bytes += bytes }) }
+// Fetched counts content that did not come along.
+func (s *sight) Fetched(bytes int64) { s.change(func(n *situation) { n.Bytes += bytes }) }
 
-func (s *sight) heard(head, own journal.Position) {
+// Heard notes where both ends are.
+func (s *sight) Heard(head, own journal.Position) {
 	s.change(func(n *situation) { n.Head, n.Own = head, own })
 }
 
-func (s *sight) proven(at journal.Position, failed int64) {
+// Proven notes that they were compared.
+func (s *sight) Proven(at journal.Position, failed int64) {
 	s.change(func(n *situation) { n.Proven, n.Failed, n.At = at, failed, time.Now() })
 	s.trust()
 }

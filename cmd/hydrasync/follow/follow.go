@@ -1,11 +1,13 @@
-package main
+// Package follow joins a stream client to an applier: what the one hears the other
+// makes true. It is glue, and apart from the command so that a simulation runs the
+// same.
+package follow
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/journal"
@@ -13,68 +15,59 @@ import (
 	"github.com/hydrasync/hydrasync/stream"
 )
 
-// follower joins a stream client to an applier: it is the client's Subscriber
-// and the applier's Fetcher. The client calls it from one goroutine.
+// Follower is a client's Subscriber and an applier's Fetcher. The client calls it
+// from one goroutine.
 //
 //	client ──Batch──▶ follower ──Set──▶ applier
 //	       ◀──Fetch──          ◀─Fetch─
-type follower struct {
-	disk   *applier.Applier
-	client *stream.Client
-	sight  *sight
-	conf   *highwayConf
-	once   bool // what needs a person ends the command
+type Follower struct {
+	Disk   *applier.Applier
+	Client *stream.Client
+	Sight  Sight
+	Once   bool // what needs a person ends the command
+}
+
+// Sight hears what is known of a highway.
+type Sight interface {
+	Begin(w stream.Welcome)
+	Applied(entries int, own journal.Position)
+	Fetched(bytes int64)
+	Heard(head, own journal.Position)
+	// Proven: both ends were compared, and but for so many paths that could not be
+	// made they are equal.
+	Proven(at journal.Position, failed int64)
 }
 
 // Position is what to resume from, and whether there is content to compare.
-func (f *follower) Position(ctx context.Context) (journal.Position, bool, error) {
-	has, err := filled(f.conf.To)
-	return f.disk.Journal().Position(), has, err
-}
-
-// filled says whether a directory holds anything but hydrasync's own folder.
-func filled(dir string) (bool, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	names, err := f.Readdirnames(2)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	for _, name := range names {
-		if name != applier.StateName {
-			return true, err
-		}
-	}
-	return false, err
+func (f *Follower) Position(ctx context.Context) (journal.Position, bool, error) {
+	has, err := f.Disk.Filled()
+	return f.Disk.Journal().Position(), has, err
 }
 
 // Begin makes the journal ready for what will come. After a full comparison
 // under the same epoch that only compaction made necessary, ids mean what they
 // meant; otherwise they may not.
-func (f *follower) Begin(ctx context.Context, w stream.Welcome) error {
+func (f *Follower) Begin(ctx context.Context, w stream.Welcome) error {
 	how := applier.Resume
 	if w.Mode == stream.Full {
 		how = applier.Renumber
-		own := f.disk.Journal().Position()
+		own := f.Disk.Journal().Position()
 		if own.Epoch == w.Position.Epoch && w.Reason == journal.Compacted.String() {
 			how = applier.Compare
 		}
 	}
-	if err := f.disk.Begin(ctx, how); err != nil {
+	if err := f.Disk.Begin(ctx, how); err != nil {
 		return f.judge(err)
 	}
-	f.sight.begin(w)
+	f.Sight.Begin(w)
 	return nil
 }
 
 // Late is the applier's word.
-func (f *follower) Late() <-chan struct{} { return f.disk.Late() }
+func (f *Follower) Late() <-chan struct{} { return f.Disk.Late() }
 
 // Prepare lets the applier begin with a batch.
-func (f *follower) Prepare(ctx context.Context, b stream.Batch) stream.Work {
+func (f *Follower) Prepare(ctx context.Context, b stream.Batch) stream.Work {
 	set := applier.Set{Entries: b.Entries, Position: b.Position, Full: b.Full, FullDone: b.FullDone}
 	if len(b.Bodies) > 0 {
 		set.Bodies = make(map[journal.NodeID][]byte, len(b.Bodies))
@@ -82,52 +75,52 @@ func (f *follower) Prepare(ctx context.Context, b stream.Batch) stream.Work {
 			set.Bodies[id] = body.Bytes
 		}
 	}
-	f.disk.Prepare(ctx, &set, f)
+	f.Disk.Prepare(ctx, &set, f)
 	return &work{f, set}
 }
 
 // work is a set on its way to the disk.
 type work struct {
-	*follower
+	*Follower
 	set applier.Set
 }
 
 // Drop gives back what was prepared.
-func (w *work) Drop() { w.disk.Drop(&w.set) }
+func (w *work) Drop() { w.Disk.Drop(&w.set) }
 
 // Apply makes the set true. What the disk refuses as a whole ends the
 // connection: the next one brings the newest states, so a hold ends by itself
 // when the source is whole again.
 func (w *work) Apply(ctx context.Context) (journal.Position, error) {
-	do := func() error { return w.disk.Apply(ctx, w.set, w.follower) }
+	do := func() error { return w.Disk.Apply(ctx, w.set, w.Follower) }
 	if len(w.set.Entries) == 0 && w.set.Position.IsZero() && !w.set.FullDone {
-		do = func() error { return w.disk.Complete(ctx, w.follower) }
+		do = func() error { return w.Disk.Complete(ctx, w.Follower) }
 	}
 	if err := do(); err != nil {
 		return journal.Position{}, w.judge(err)
 	}
-	w.sight.applied(len(w.set.Entries), w.disk.Journal().Position())
-	return w.disk.Confirmed(), nil
+	w.Sight.Applied(len(w.set.Entries), w.Disk.Journal().Position())
+	return w.Disk.Confirmed(), nil
 }
 
 // judge notes why the disk refuses and, if the command is to end by itself, ends it.
-func (f *follower) judge(err error) error {
+func (f *Follower) judge(err error) error {
 	var held *applier.HoldError
-	if f.once && errors.As(err, &held) {
-		return &final{err}
+	if f.Once && errors.As(err, &held) {
+		return &Final{err}
 	}
 	return err
 }
 
 // Heartbeat compares the tree digests of both ends: of all that the replica has,
 // so that what is no longer in its sub_dirs is a difference.
-func (f *follower) Heartbeat(ctx context.Context, b stream.Beat) error {
-	own := f.disk.Journal().Position()
-	f.sight.heard(b.Position, own)
+func (f *Follower) Heartbeat(ctx context.Context, b stream.Beat) error {
+	own := f.Disk.Journal().Position()
+	f.Sight.Heard(b.Position, own)
 	if own.Epoch != b.Position.Epoch || own.Seq != b.Position.Seq {
 		return nil
 	}
-	sum, at, err := f.disk.Journal().ScopeDigest(ctx, nil)
+	sum, at, err := f.Disk.Journal().ScopeDigest(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -140,27 +133,27 @@ func (f *follower) Heartbeat(ctx context.Context, b stream.Beat) error {
 // compare draws the conclusion. Paths that could not be made explain a
 // difference: comparing again would not make them. Those that wait for a newer
 // entry of the capitol will be told by it.
-func (f *follower) compare(ctx context.Context, b stream.Beat, sum journal.Digest) error {
+func (f *Follower) compare(ctx context.Context, b stream.Beat, sum journal.Digest) error {
 	if sum == b.Scope {
-		f.disk.Settle()
-		f.sight.proven(b.Position, 0)
+		f.Disk.Settle()
+		f.Sight.Proven(b.Position, 0)
 		return nil
 	}
-	if !f.disk.Behind() {
+	if !f.Disk.Behind() {
 		return fmt.Errorf("%w at %d", stream.ErrDiffers, b.Position.Seq)
 	}
-	st, err := f.disk.Status(ctx)
+	st, err := f.Disk.Status(ctx)
 	if err == nil && st.FailedAll > 0 {
-		f.sight.proven(b.Position, st.FailedAll)
+		f.Sight.Proven(b.Position, st.FailedAll)
 	}
 	return err
 }
 
 // Fetch gets content that did not come along.
-func (f *follower) Fetch(ctx context.Context, n journal.Node, off, length int64, w io.Writer) error {
+func (f *Follower) Fetch(ctx context.Context, n journal.Node, off, length int64, w io.Writer) error {
 	counted := &counter{to: w}
-	err := f.client.Fetch(ctx, n, off, length, counted)
-	f.sight.fetched(counted.n)
+	err := f.Client.Fetch(ctx, n, off, length, counted)
+	f.Sight.Fetched(counted.n)
 	if errors.Is(err, stream.ErrMoved) {
 		return &moved{err}
 	}
@@ -168,8 +161,8 @@ func (f *follower) Fetch(ctx context.Context, n journal.Node, off, length int64,
 }
 
 // Chunks gets a large content's list, so that what the disk has of it is not fetched.
-func (f *follower) Chunks(ctx context.Context, n journal.Node) (chunk.List, error) {
-	return f.client.Chunks(ctx, n)
+func (f *Follower) Chunks(ctx context.Context, n journal.Node) (chunk.List, error) {
+	return f.Client.Chunks(ctx, n)
 }
 
 // counter counts what is written.
@@ -190,8 +183,13 @@ type moved struct{ error }
 func (m *moved) Moved() bool   { return true }
 func (m *moved) Unwrap() error { return m.error }
 
-// final ends the client, which would otherwise try again.
-type final struct{ error }
+// Final ends the client, which would otherwise try again.
+type Final struct{ Err error }
 
-func (f *final) Permanent() bool { return true }
-func (f *final) Unwrap() error   { return f.error }
+func (f *Final) Error() string { return f.Err.Error() }
+
+// Permanent says so to a stream.
+func (f *Final) Permanent() bool { return true }
+
+// Unwrap gives the reason.
+func (f *Final) Unwrap() error { return f.Err }
