@@ -78,6 +78,15 @@ func (f *flushes) touch(dir journal.NodeID) {
 	f.dirs[dir] = struct{}{}
 }
 
+// unflushed says that something here reaches the disk only with the log of the file system or,
+// where there is none, with all of it: links, new directories, and files that were
+// flushed with all before they had a name. See also link.
+func (r *round) unflushed() bool {
+	return r.flush.many || slices.ContainsFunc(r.tasks, func(t *task) bool {
+		return t.state == done && !t.gone && (t.node.Kind == journal.Symlink || t.node.Kind == journal.Dir && t.made.Ino != 0)
+	})
+}
+
 // flushDirs puts the names on disk. A directory that went meanwhile needs none. Like
 // all that changes the disk it goes in the same order every time, so that what a test
 // finds it can find again.
@@ -86,7 +95,7 @@ func (r *round) flushDirs() error {
 	if r.flush.many {
 		few = fewAfter
 	}
-	if len(r.flush.dirs) > few {
+	if len(r.flush.dirs) > few || len(r.flush.dirs) > 0 && r.folders.unlogged && r.unflushed() {
 		return r.folders.root.Top().SyncAll()
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.flush.dirs)) {

@@ -24,6 +24,8 @@ type folders struct {
 	dev     uint64 // of the root, with ino: what it must stay
 	ino     uint64
 	scratch string // of a dry run: everything of ours is there
+
+	unlogged bool // see [beneath.Root.Unlogged]
 }
 
 // openFolders opens the destination, making it and the state folder as needed.
@@ -46,7 +48,7 @@ func openFolders(cfg *Config) (opened *folders, err error) {
 	if err != nil {
 		return nil, rootError(cfg.Root, err)
 	}
-	f.dev, f.ino = self.Dev, self.Ino
+	f.dev, f.ino, f.unlogged = self.Dev, self.Ino, root.Unlogged(cfg.Root)
 	if root.ReadOnly(cfg.Root) {
 		return nil, rootError(cfg.Root, unix.EROFS)
 	}

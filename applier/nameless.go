@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"errors"
 	"sync/atomic"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
@@ -75,7 +76,7 @@ func (r *round) link(t *task, want spot) (bool, error) {
 		return false, err
 	}
 	defer release()
-	err = t.nameless.LinkAs(dir, want.name)
+	err = r.linkAs(t, dir, want.name)
 	if beneath.IsErrno(err, unix.EEXIST, unix.EACCES) {
 		return false, nil
 	}
@@ -89,9 +90,22 @@ func (r *round) link(t *task, want spot) (bool, error) {
 	return true, nil
 }
 
+// linkAs names a nameless content. Where the file system has no log, it is on the disk as
+// a file without a name, which is none, until it is flushed once more.
+func (r *round) linkAs(t *task, dir *beneath.Dir, name string) error {
+	err := t.nameless.LinkAs(dir, name)
+	if err != nil || !r.folders.unlogged || r.flush.many {
+		return err
+	}
+	if err = t.nameless.Sync(); err != nil {
+		return errors.Join(err, dir.Unlink(name))
+	}
+	return nil
+}
+
 func (r *round) nameStaged(t *task) error {
 	name := tempName()
-	if err := t.nameless.LinkAs(r.folders.staging, name); err != nil {
+	if err := r.linkAs(t, r.folders.staging, name); err != nil {
 		return err
 	}
 	t.staged = name

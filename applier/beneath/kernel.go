@@ -30,6 +30,8 @@ type looking interface {
 	Find(path string) (Stat, error)
 	// ReadOnly says whether the file system at a path is mounted so.
 	ReadOnly(path string) bool
+	// Unlogged says whether it has no journal: see [Root.Unlogged].
+	Unlogged(path string) bool
 	// Stat looks at a name, or with none at what is open.
 	Stat(fd int, name string) (Stat, error)
 	Readlink(dir int, name string) (string, error)

@@ -119,6 +119,9 @@ func (d *Disk) Find(string) (beneath.Stat, error) {
 // ReadOnly implements [beneath.Kernel].
 func (d *Disk) ReadOnly(string) bool { return false }
 
+// Unlogged implements [beneath.Kernel]: a flush forgets nothing that belongs to it here.
+func (d *Disk) Unlogged(string) bool { return false }
+
 // Stat implements [beneath.Kernel].
 func (d *Disk) Stat(fd int, name string) (beneath.Stat, error) {
 	defer d.leave()
