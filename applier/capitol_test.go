@@ -335,6 +335,9 @@ func healthy(t *testing.T, a *applier.Applier, root string) {
 			return err == nil && len(names) == 0
 		})
 	}
+	if err := a.Journal().Examine(t.Context()); err != nil {
+		t.Error(err)
+	}
 	st, err := a.Status(t.Context())
 	if err != nil || st.State != "ok" || st.FailedAll+st.Owed > 0 {
 		t.Errorf("status: %v %+v", err, st)

@@ -157,7 +157,7 @@ func (d *decoder) format(want byte) {
 // end is the error of all that was read.
 func (d *decoder) end(what string) error {
 	if d.err != nil {
-		return fmt.Errorf("decode %s: %w", what, d.err)
+		return fmt.Errorf("decode %s: %w: %w", what, ErrDamaged, d.err)
 	}
 	return nil
 }

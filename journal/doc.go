@@ -26,6 +26,9 @@
 //   - A reader is a [Cursor], not a queue: a slow or absent reader costs
 //     nothing. It sees each changed node once, in its newest state, parents
 //     before children.
+//   - A damaged file is never served: Open puts it aside. What shows only later (in a
+//     row that is none, or in sums that are not those of the rows, which a reader's doubt
+//     has looked for) closes [Journal.Damaged], and the next Open puts the file aside.
 //   - A second process that opens the file gets an [InUseError] naming the first.
 //
 // # What it costs

@@ -15,7 +15,7 @@ var (
 	ErrOrphan   = errors.New("node without a living parent")
 	ErrNoSpace  = errors.New("no space left for the journal")
 	ErrRole     = errors.New("journal has the other role")
-	errCorrupt  = errors.New("journal is damaged")
+	ErrDamaged  = errors.New("journal is damaged") // see [Journal.Damaged]
 )
 
 // CompactedError says that entries after the wanted Seq are no longer kept:
@@ -67,8 +67,8 @@ func wrap(what string, err error) error {
 		return nil
 	case errors.As(err, &code) && code.Code == sqlite3.ErrFull:
 		return fmt.Errorf("%s: %w: %w", what, ErrNoSpace, err)
-	case errors.As(err, &code) && (code.Code == sqlite3.ErrCorrupt || code.Code == sqlite3.ErrNotADB):
-		return fmt.Errorf("%s: %w: %w", what, errCorrupt, err)
+	case errors.As(err, &code) && (code.Code == sqlite3.ErrCorrupt || code.Code == sqlite3.ErrNotADB), lacksOwn(err):
+		return fmt.Errorf("%s: %w: %w", what, ErrDamaged, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -3,8 +3,11 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // Role says who numbers the entries.
@@ -46,15 +49,24 @@ func scanHead(row *sql.Row) (h head, err error) {
 	var epoch, digest []byte
 	var touched int64
 	if err := row.Scan(&h.role, &epoch, &h.pos.Seq, &digest, &h.nextID, &h.floor, &h.clean, &touched); err != nil {
-		return head{}, wrap("read head", err)
+		return head{}, headless(err)
 	}
-	if len(epoch) != len(Epoch{}) || len(digest) != len(Digest{}) {
-		return head{}, fmt.Errorf("read head: %w: epoch or digest of a wrong length", errCorrupt)
+	if len(epoch) != len(Epoch{}) || len(digest) != len(Digest{}) || h.role != Capitol && h.role != City {
+		return head{}, fmt.Errorf("read head: %w: epoch, digest or role is none", ErrDamaged)
 	}
 	copy(h.pos.Epoch[:], epoch)
 	copy(h.pos.Digest[:], digest)
 	h.touched = time.Unix(0, touched).UTC()
 	return h, nil
+}
+
+// headless: no row, or one of other types, is a file that was damaged.
+func headless(err error) error {
+	var code sqlite3.Error
+	if errors.As(err, &code) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrConnDone) {
+		return wrap("read head", err)
+	}
+	return fmt.Errorf("read head: %w: %w", ErrDamaged, err)
 }
 
 const selectHead = "SELECT role, epoch, seq, digest, next_id, floor, clean, touched FROM head"

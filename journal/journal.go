@@ -43,10 +43,13 @@ type Journal struct {
 	moved   chan struct{} // closed and renewed when head moves
 	closed  bool
 	started head // as it was found by Open
+
+	doubts *doubts
 }
 
 // Open opens or creates the journal. A damaged file is moved aside, never
-// served: the new one has a new epoch, so cities compare instead of resuming.
+// served, and so is one in which the last process noticed damage: the new one has a new
+// epoch, so cities compare instead of resuming.
 // If another process has it, the error is an [*InUseError].
 func Open(cfg Config) (*Journal, error) {
 	if cfg.KeepAge == 0 {
@@ -59,8 +62,8 @@ func Open(cfg Config) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j, err := open(cfg)
-	if errors.Is(err, errCorrupt) {
+	j, err := openSound(cfg)
+	if errors.Is(err, ErrDamaged) {
 		if err = moveAside(cfg); err == nil {
 			j, err = open(cfg)
 		}
@@ -73,6 +76,18 @@ func Open(cfg Config) (*Journal, error) {
 	return j, nil
 }
 
+// openSound does not even look into a file that is known to be damaged.
+func openSound(cfg Config) (*Journal, error) {
+	if _, err := os.Lstat(cfg.Path + suspectSuffix); err == nil {
+		return nil, ErrDamaged
+	}
+	j, err := open(cfg)
+	if isOwnQuery(err) { // tables or columns are not as they are made
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return j, err
+}
+
 func open(cfg Config) (*Journal, error) {
 	w, h, err := openWriterLoop(cfg)
 	if err != nil {
@@ -82,7 +97,7 @@ func open(cfg Config) (*Journal, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	j := &Journal{cfg: cfg, readers: readers, writer: w, head: h, started: h, moved: make(chan struct{})}
+	j := &Journal{cfg: cfg, readers: readers, writer: w, head: h, started: h, moved: make(chan struct{}), doubts: newDoubts()}
 	j.nextID.Store(int64(h.nextID))
 	w.start(j)
 	return j, nil
@@ -99,7 +114,7 @@ func OpenReadOnly(path string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{cfg: Config{Path: path}, readers: readers, moved: make(chan struct{})}
+	j := &Journal{cfg: Config{Path: path}, readers: readers, moved: make(chan struct{}), doubts: newDoubts()}
 	if j.head, err = scanHead(readers.QueryRow(selectHead)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, err), readers.Close())
 	}
@@ -117,6 +132,9 @@ func moveAside(cfg Config) error {
 			return fmt.Errorf("move damaged journal aside: %w", err)
 		}
 	}
+	if err := os.Remove(cfg.Path + suspectSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("move damaged journal aside: %w", err)
+	}
 	return nil
 }
 
@@ -130,6 +148,7 @@ func (j *Journal) Close() error {
 	j.closed = true
 	close(j.moved)
 	j.mu.Unlock()
+	j.doubts.end()
 	// The readers go first: the last connection to close takes the WAL away.
 	errs := []error{j.readers.Close()}
 	if j.writer != nil {

@@ -208,6 +208,9 @@ func checkDigest(t testing.TB, j *journal.Journal) {
 	if got != want.Digest {
 		t.Errorf("tree digest at %d is %v, the nodes add up to %v", pos.Seq, got, want.Digest)
 	}
+	if err := j.Examine(ctx); err != nil {
+		t.Error(err)
+	}
 	stats, err := j.Stats(ctx)
 	if err != nil || stats.Nodes != want.Nodes || stats.Bytes != want.Bytes {
 		t.Errorf("stats say %d nodes, %d bytes (%v), want %d, %d", stats.Nodes, stats.Bytes, err, want.Nodes, want.Bytes)

@@ -8,7 +8,8 @@ import "context"
 // call, so a walk over many directories makes no garbage but the names. A page
 // of less than [PageRows] is the last. Each page is read as things are then.
 func (j *Journal) ChildrenAfter(ctx context.Context, parent NodeID, after string, into []Stored) ([]Stored, error) {
-	return childrenIn(ctx, j.readers, into, parent, after, PageRows)
+	found, err := childrenIn(ctx, j.readers, into, parent, after, PageRows)
+	return found, j.judge(err)
 }
 
 // PageRows is how many rows a page of [Journal.ChildrenAfter] has at most.

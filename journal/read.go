@@ -25,9 +25,9 @@ func (j *Journal) Node(ctx context.Context, id NodeID) (Stored, error) {
 	}
 	s, err := nodeIn(ctx, j.readers, id)
 	if err != nil || s.Gone || !s.hashed {
-		return s, err
+		return s, j.judge(err)
 	}
-	return s, j.readHash(ctx, &s)
+	return s, j.judge(j.readHash(ctx, &s))
 }
 
 func nodeIn(ctx context.Context, q querier, id NodeID) (Stored, error) {
@@ -52,9 +52,9 @@ func (j *Journal) Lookup(ctx context.Context, parent NodeID, name string) (Store
 	}
 	s, err := lookupIn(ctx, j.readers, parent, name)
 	if err != nil || !s.hashed {
-		return s, err
+		return s, j.judge(err)
 	}
-	return s, j.readHash(ctx, &s)
+	return s, j.judge(j.readHash(ctx, &s))
 }
 
 func lookupIn(ctx context.Context, q querier, parent NodeID, name string) (Stored, error) {
@@ -66,7 +66,7 @@ func lookupIn(ctx context.Context, q querier, parent NodeID, name string) (Store
 func (j *Journal) Children(ctx context.Context, parent NodeID) ([]Stored, error) {
 	found, err := childrenIn(ctx, j.readers, nil, parent, "", packRows)
 	if err != nil || len(found) < packRows {
-		return found, err
+		return found, j.judge(err)
 	}
 	err = j.snapshot(ctx, func(tx *sql.Tx, _ head) error { // several reads have to see one state
 		found = found[:0]
@@ -130,7 +130,7 @@ func (j *Journal) ScanFrom(ctx context.Context, after NodeID, limit int) (found 
 	for more := true; more && len(found) < limit; {
 		part, _, err := scanIn(ctx, j.readers, after, min(limit-len(found), packRows))
 		if err != nil {
-			return nil, err
+			return nil, j.judge(err)
 		}
 		found = append(found, part...)
 		if more = len(part) > 0; more {
@@ -148,7 +148,7 @@ func scanIn(ctx context.Context, q querier, after NodeID, limit int) ([]Stored, 
 func (j *Journal) reachable(ctx context.Context, where string, args ...any) ([]Stored, error) {
 	found, _, err := selectStored(ctx, j.readers, nil, where, args...)
 	if err != nil {
-		return nil, err
+		return nil, j.judge(err)
 	}
 	live := found[:0]
 	for _, s := range found {
@@ -156,7 +156,7 @@ func (j *Journal) reachable(ctx context.Context, where string, args ...any) ([]S
 		case err == nil:
 			live = append(live, s)
 		case !errors.Is(err, ErrNotFound):
-			return nil, err
+			return nil, j.judge(err)
 		}
 	}
 	return live, nil
@@ -167,12 +167,13 @@ func (j *Journal) reachable(ctx context.Context, where string, args ...any) ([]S
 func (j *Journal) Path(ctx context.Context, id NodeID) (string, error) {
 	s, err := nodeIn(ctx, j.readers, id)
 	if err != nil {
-		return "", fmt.Errorf("path of node %d: %w", id, err)
+		return "", fmt.Errorf("path of node %d: %w", id, j.judge(err))
 	}
 	if s.Gone {
 		return "", fmt.Errorf("path of node %d: %w", id, ErrNotFound)
 	}
-	return pathIn(ctx, j.readers, s.Node)
+	path, err := pathIn(ctx, j.readers, s.Node)
+	return path, j.judge(err)
 }
 
 func pathIn(ctx context.Context, q querier, n Node) (string, error) {
@@ -204,7 +205,7 @@ func pathIn(ctx context.Context, q querier, n Node) (string, error) {
 func (j *Journal) Resolve(ctx context.Context, path string) (Stored, error) {
 	s, err := resolveIn(ctx, j.readers, path)
 	if err != nil {
-		return Stored{}, fmt.Errorf("resolve %q: %w", path, err)
+		return Stored{}, fmt.Errorf("resolve %q: %w", path, j.judge(err))
 	}
 	return s, nil
 }
@@ -230,7 +231,7 @@ func (j *Journal) snapshot(ctx context.Context, read func(*sql.Tx, head) error) 
 	defer tx.Rollback()
 	h, err := scanHead(tx.QueryRowContext(ctx, selectHead))
 	if err != nil {
-		return err
+		return j.judge(err)
 	}
-	return read(tx, h)
+	return j.judge(read(tx, h))
 }

@@ -14,6 +14,9 @@ import (
 // Version 1 was never released, there is no step from it.
 const schemaVersion = 2
 
+// maxVersion: no program will ever write a higher one; a flipped bit may.
+const maxVersion = 999
+
 // The tables. Names and paths are bytes, so BLOB.
 //
 // nodes.gone is 0 for a live node and 1 for a tombstone (kept until the entry
@@ -117,10 +120,12 @@ func prepareFile(ctx context.Context, conn *sql.Conn, role Role) error {
 		return wrap("read version", err)
 	}
 	switch {
-	case version > schemaVersion:
+	case version > schemaVersion && version <= maxVersion:
 		return fmt.Errorf("%w: version %d, this program knows %d", ErrNewer, version, schemaVersion)
 	case version == 0:
 		return createTables(ctx, conn, role)
+	case version < 0 || version > maxVersion:
+		return fmt.Errorf("%w: version %d", ErrDamaged, version)
 	case version < schemaVersion:
 		return fmt.Errorf("version %d is from before the first release: remove the file, and cities compare anew", version)
 	}
@@ -131,7 +136,7 @@ func createTables(ctx context.Context, conn *sql.Conn, role Role) error {
 	script := "BEGIN IMMEDIATE;" + schema + fmt.Sprintf("; PRAGMA user_version=%d;", schemaVersion)
 	if _, err := conn.ExecContext(ctx, script); err != nil {
 		conn.ExecContext(ctx, "ROLLBACK")
-		return wrap("create tables", err)
+		return wrap("create tables", err) // they are there, if the version was damaged
 	}
 	var epoch Epoch
 	if role == Capitol {

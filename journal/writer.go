@@ -39,6 +39,7 @@ type writer struct {
 	done     chan struct{}
 	tx       tx
 	publish  func(head, recent)
+	damaged  func() bool
 	readers  *sql.DB // the journal's, to let go of their memory
 	reads    func() int64
 	seen     int64 // reads when their memory was let go
@@ -90,13 +91,14 @@ func quickCheck(ctx context.Context, conn *sql.Conn) error {
 		return wrap("check journal", err)
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("check journal: %w: %s", errCorrupt, verdict)
+		return fmt.Errorf("check journal: %w: %s", ErrDamaged, verdict)
 	}
 	return nil
 }
 
 func (w *writer) start(j *Journal) {
 	w.publish, w.readers, w.reads = j.publish, j.readers, j.reads.Load
+	w.damaged = j.doubts.damaged
 	w.tx.nextID = func() NodeID { return NodeID(j.nextID.Load()) }
 	go w.loop()
 }
@@ -194,13 +196,16 @@ func (j *Journal) submit(ctx context.Context, do func(*tx) error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return <-r.reply
+	return j.judgeWrite(<-r.reply)
 }
 
 func (w *writer) stop() error {
 	close(w.quit)
 	<-w.done
-	err := w.markClean(true)
+	var err error
+	if !w.damaged() {
+		err = w.markClean(true)
+	}
 	_, checkpoint := w.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
 	return errors.Join(err, wrap("checkpoint", checkpoint), w.close())
 }

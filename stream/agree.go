@@ -136,6 +136,7 @@ func (p *subscription) choose(ctx context.Context, head journal.Position) (Mode,
 	}
 	switch lag := head.Seq - p.hello.Position.Seq; {
 	case p.hello.Compare:
+		p.tree.Journal.Doubt() // its digest was not that of what it tells, or the city's was not
 		p.mode = Full
 		return Full, "the city asks for it", nil
 	case v != journal.Resumable:

@@ -83,6 +83,8 @@ func hintOf(err error) string {
 		return exposed.Hint
 	case errors.As(err, &hinter):
 		return hinter.Hint()
+	case errors.Is(err, journal.ErrDamaged):
+		return damagedHint
 	case errors.Is(err, journal.ErrNewer):
 		return "install the newer hydrasync that wrote it"
 	}

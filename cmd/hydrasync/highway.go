@@ -128,6 +128,7 @@ func (c *city) run(ctx context.Context) error {
 	g.Go(func() error { return c.runDisk(ctx) })
 	g.Go(func() error { return c.admin().serve(ctx, c.stateFolder()) })
 	g.Go(func() error { return calm(ctx, c.disk.Journal()) })
+	g.Go(func() error { return untilDamaged(ctx, c.disk.Journal()) })
 	return g.Wait()
 }
 

@@ -67,6 +67,7 @@ func (s *source) run(ctx context.Context) error {
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.admin().serve(ctx, s.folder) })
 	g.Go(func() error { return calm(ctx, s.journal) })
+	g.Go(func() error { return untilDamaged(ctx, s.journal) })
 	if err := g.Wait(); err != nil {
 		return fmt.Errorf("watch %s: %w", strconv.Quote(s.conf.Dir), err)
 	}

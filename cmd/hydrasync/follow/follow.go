@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/journal"
@@ -25,6 +26,26 @@ type Follower struct {
 	Client *stream.Client
 	Sight  Sight
 	Once   bool // what needs a person ends the command
+
+	owed owed
+}
+
+// owed is since when a difference is explained by contents that moved on at the capitol.
+type owed struct {
+	at    journal.Position
+	since time.Time
+}
+
+// owedPatience is how long the newer entry may take. A capitol tells in about a second
+// what it has read, so after this it knows of none: it is this journal's row that is wrong.
+const owedPatience = 30 * time.Second
+
+// overdue is asked at every beat with nothing but such contents left.
+func (o *owed) overdue(at journal.Position, now time.Time) bool {
+	if o.at != at {
+		*o = owed{at, now}
+	}
+	return now.Sub(o.since) >= owedPatience
 }
 
 // Sight hears what is known of a highway.
@@ -140,13 +161,24 @@ func (f *Follower) compare(ctx context.Context, b stream.Beat, sum journal.Diges
 		return nil
 	}
 	if !f.Disk.Behind() {
-		return fmt.Errorf("%w at %d", stream.ErrDiffers, b.Position.Seq)
+		return f.differs(b)
 	}
 	st, err := f.Disk.Status(ctx)
-	if err == nil && st.FailedAll > 0 {
+	switch {
+	case err != nil:
+		return err
+	case st.FailedAll > 0:
 		f.Sight.Proven(b.Position, st.FailedAll)
+	case f.owed.overdue(b.Position, time.Now()):
+		f.owed = owed{}
+		return f.differs(b)
 	}
-	return err
+	return nil
+}
+
+func (f *Follower) differs(b stream.Beat) error {
+	f.Disk.Journal().Doubt()
+	return fmt.Errorf("%w at %d", stream.ErrDiffers, b.Position.Seq)
 }
 
 // Fetch gets content that did not come along.
