@@ -130,6 +130,9 @@ func FuzzReadPackedRows(f *testing.F) {
 func TestValidateRefusesWhatNoHonestTreeHas(t *testing.T) {
 	bad := map[string]func(*Node){
 		"no id":               func(n *Node) { n.ID = 0 },
+		"an id of nobody":     func(n *Node) { n.ID = MaxID + 1 },
+		"a parent of nobody":  func(n *Node) { n.Parent = MaxID + 1 },
+		"a group of nobody":   func(n *Node) { n.Link = MaxID + 1 },
 		"its own parent":      func(n *Node) { n.Parent = n.ID },
 		"parked":              func(n *Node) { n.Parent = Parked },
 		"dot dot":             func(n *Node) { n.Name = ".." },

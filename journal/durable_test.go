@@ -280,7 +280,8 @@ func TestBadRequestInAGroupHurtsNobodyElse(t *testing.T) {
 func TestWaitWakesOnAppendAndOnClose(t *testing.T) {
 	j := MustNew(t)
 	woken := make(chan error)
-	go func() { woken <- j.Wait(ctx, j.Position().Seq) }()
+	head := j.Position().Seq // before the append, however late the goroutine begins
+	go func() { woken <- j.Wait(ctx, head) }()
 	MustAppend(t, j, file(2, 1, "f", 1))
 	if err := <-woken; err != nil {
 		t.Fatal(err)

@@ -20,6 +20,10 @@ const Root NodeID = 1
 // then for the city to choose, unique among the parked.
 const Parked NodeID = 0
 
+// MaxID is the largest id that a peer may name, of a node or of a group of links. Ids are
+// counted from 1; room above it is for the ids of stale rows, see [Journal.Renumber].
+const MaxID NodeID = 1 << 44
+
 // Kind says what a node is. Zero is no kind.
 type Kind uint8
 
@@ -128,13 +132,13 @@ func (n Node) Validate() error {
 		return fmt.Errorf("%w: id %d: %s", ErrInvalid, n.ID, fmt.Sprintf(format, args...))
 	}
 	switch {
-	case n.ID <= 0:
-		return bad("ids are positive")
+	case n.ID <= 0 || n.ID > MaxID:
+		return bad("ids are from 1 to %d", MaxID)
 	case n.ID == Root:
 		if n.Parent != 0 || n.Name != "" || n.Kind != Dir {
 			return bad("the root is a directory without a name")
 		}
-	case n.Parent <= 0 || n.Parent == n.ID:
+	case n.Parent <= 0 || n.Parent > MaxID || n.Parent == n.ID:
 		return bad("parent %d", n.Parent)
 	case !ValidName(n.Name):
 		return bad("name %q", n.Name)
@@ -150,7 +154,7 @@ func (n Node) Validate() error {
 		return bad("content of %d bytes in a %v", n.Body.Size, n.Kind)
 	case (n.Kind == Symlink) == (n.Target == "") || len(n.Target) > MaxTarget || strings.ContainsRune(n.Target, 0):
 		return bad("target %q", n.Target)
-	case n.Link < 0 || n.Kind == Dir && n.Link != 0:
+	case n.Link < 0 || n.Link > MaxID || n.Kind == Dir && n.Link != 0:
 		return bad("link group %d", n.Link)
 	}
 	return n.validateXattrs(bad)

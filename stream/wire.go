@@ -113,7 +113,7 @@ func (w *wireEntry) entry() (e journal.Entry, err error) {
 		e.Note, err = w.Note.note()
 	case w.Node != nil && w.Note == nil && w.Gone == 0:
 		e.Change.Node, err = w.Node.node()
-	case w.Gone > int64(journal.Root) && w.Note == nil && w.Node == nil:
+	case w.Gone > int64(journal.Root) && w.Gone <= int64(journal.MaxID) && w.Note == nil && w.Node == nil:
 		e.Change = journal.Change{Gone: true, Node: journal.Node{ID: journal.NodeID(w.Gone)}}
 	default:
 		err = fmt.Errorf("%w: entry %d is not one change", ErrProtocol, w.Seq)
