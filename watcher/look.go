@@ -165,6 +165,7 @@ func (l *look) seeAll(items []item) error {
 func (l *look) see(it item) *sight {
 	if s := l.at[it.path]; s != nil {
 		s.glance = s.glance && it.glance
+		s.listed = s.listed && it.listed // an event says that another directory may be there than was listed
 		return s
 	}
 	s := &sight{item: it}
