@@ -30,6 +30,7 @@ type Applier struct {
 	act      act
 	named    named // by a full comparison
 	doubts   doubts
+	stale    bool // a comparison may have left rows that it had made stale
 	forecast Forecast
 	settled  bool // once at least
 	closed   bool
@@ -71,7 +72,7 @@ func Open(cfg Config) (*Applier, error) {
 	if err := errors.Join(a.highest.read(context.Background(), j), a.tidy(context.Background())); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())
 	}
-	a.pledge.kept = j.Position()
+	a.pledge.kept, a.stale = j.Position(), true
 	return a, nil
 }
 
@@ -127,6 +128,7 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 	case Renumber:
 		a.act = act{}
 		a.troubles.clear()
+		a.stale = true
 		clear(a.doubts)
 		err = a.journal.Renumber(ctx)
 	}

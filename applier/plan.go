@@ -15,10 +15,19 @@ func (r *round) plan() error {
 		}
 	}
 	r.bury()
-	if err := r.meetAll(); err != nil || !r.set.FullDone {
+	if err := r.meetAll(); err != nil {
 		return err
 	}
-	if err := r.planUnnamed(); err != nil {
+	var rest func() error
+	switch {
+	case r.set.FullDone:
+		rest = r.planUnnamed
+	case r.stale && !r.set.Full && !r.again && !r.journal.Position().IsZero():
+		rest = r.planStale
+	default:
+		return nil
+	}
+	if err := rest(); err != nil {
 		return err
 	}
 	return r.meetAll()
