@@ -73,7 +73,7 @@ const (
 )
 
 // partials are contents in staging that a broken connection left unfinished,
-// by digest. They end with the process.
+// by digest. They end when all is in step, or with the process.
 type partials struct {
 	staging *beneath.Dir
 	litter  *litter
@@ -137,11 +137,13 @@ func (p *partials) take(want journal.Content) (string, *filler) {
 	}
 	f, err := p.staging.Write(k.name)
 	if err != nil {
+		p.litter.drop(k.name)
 		return "", nil
 	}
 	h, err := resumeHash(k.hash)
 	if err != nil {
 		f.Close()
+		p.litter.drop(k.name)
 		return "", nil
 	}
 	w := newFiller(f, want.Size, &p.blocks)
@@ -161,4 +163,14 @@ func (p *partials) keep(d journal.Digest, name string, w *filler) bool {
 	}
 	p.kept[d] = partial{name, w.at, state}
 	return true
+}
+
+// tidy removes what nobody came back for: the content has moved on since.
+func (p *partials) tidy() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for d, k := range p.kept {
+		p.litter.drop(k.name)
+		delete(p.kept, d)
+	}
 }

@@ -12,8 +12,8 @@ import (
 // grow appends in place what a file lacks, if its generation stayed and the old
 // bytes are there. A tail that fits into one piece is checked before it is
 // written. If we crash before the journal is written, the row still has the old
-// size: the next try reads the old bytes, finds them whole, and writes the
-// tail again.
+// size: the next try reads what is there, finds the old bytes whole, and goes on behind
+// what came after them, so that who follows the file never sees it shrink.
 func (r *round) grow(ctx context.Context, t *task) (bool, error) {
 	o, n := t.old.Node.Body, t.node.Body
 	if !t.known || t.was != 0 || t.old.Node.Kind != journal.File || o.Generation != n.Generation || o.Size == 0 || o.Size >= n.Size {
@@ -38,7 +38,7 @@ func (r *round) grow(ctx context.Context, t *task) (bool, error) {
 		return false, err
 	}
 	w := newFiller(f, n.Size, &r.partials.blocks)
-	w.take(h, o.Size)
+	w.take(h.hash, h.at)
 	defer w.end()
 	if err := r.appendTail(ctx, t, w); err != nil {
 		f.Truncate(o.Size)
@@ -71,23 +71,32 @@ func openToGrow(dir *beneath.Dir, name string) (*beneath.File, error) {
 	return f, err
 }
 
-// prefix gives the hash over the old bytes, or nil if they are not there.
-func (r *round) prefix(ctx context.Context, t *task, f *beneath.File) (hash.Hash, error) {
+// begun is the hash over the first bytes of a file.
+type begun struct {
+	hash hash.Hash
+	at   int64
+}
+
+// prefix gives the hash over the old bytes and a tail that was not recorded, or nil
+// if they are not there. Whose tail it is shows when the digest over all is compared.
+func (r *round) prefix(ctx context.Context, t *task, f *beneath.File) (*begun, error) {
+	o := t.old.Node.Body
 	st, err := f.Stat()
-	if err != nil || st.Ino != t.old.Seen.Ino || st.Size < t.old.Node.Body.Size {
+	if err != nil || st.Ino != t.old.Seen.Ino || st.Size < o.Size {
 		return nil, err
 	}
 	if untouched(st, &t.old.Seen) && len(t.old.Seen.HashState) > 0 {
-		return resumeHash(t.old.Seen.HashState)
+		h, err := resumeHash(t.old.Seen.HashState)
+		return &begun{h, o.Size}, err
 	}
-	digest, h, err := digestOf(ctx, f, t.old.Node.Body.Size)
-	if err != nil || digest != t.old.Node.Body.Digest {
+	digest, h, err := digestOf(ctx, f, o.Size)
+	if err != nil || digest != o.Digest {
 		return nil, err
 	}
-	if st.Size > t.old.Node.Body.Size {
-		err = f.Truncate(t.old.Node.Body.Size) // a tail that was not recorded
+	if st.Size > t.node.Body.Size {
+		return &begun{h, o.Size}, f.Truncate(o.Size)
 	}
-	return h, err
+	return &begun{h, st.Size}, copyTo(ctx, h, f, o.Size, st.Size-o.Size)
 }
 
 // appendTail writes the bytes after the old size, from what came along if that

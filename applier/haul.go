@@ -290,8 +290,9 @@ func (h *hauls) reset() {
 	}
 }
 
-// tidy removes what has come and nobody wants.
+// tidy removes what has come, as a whole or in part, and nobody wants.
 func (h *hauls) tidy() {
+	h.partials.tidy()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for d, l := range h.byBytes {

@@ -1,0 +1,74 @@
+package applier_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hydrasync/hydrasync/applier"
+	"github.com/hydrasync/hydrasync/journal"
+)
+
+// TestATailThatWasNotRecordedStays: the city was killed between an append and its
+// record. Who follows the file has read those lines.
+func TestATailThatWasNotRecordedStays(t *testing.T) {
+	const more = "another line\n"
+	for name, there := range map[string]string{"all of it": more, "a part": more[:5], "somebody else's": "something"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			a, c := city(t, dir), newCapitol()
+			log := c.file(journal.Root, "log", strings.Repeat("a line of a log\n", 10_000))
+			mustApply(t, a, c.set(), c)
+			a.Close()
+			f, err := os.OpenFile(filepath.Join(dir, "log"), os.O_WRONLY|os.O_APPEND, 0)
+			if err == nil {
+				_, err = f.WriteString(there)
+			}
+			if err := errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			a = city(t, dir)
+			c.grow(log, more)
+			before := c.fetched.Load()
+			mustApply(t, a, c.set(), c)
+			c.equal(t, dir)
+			if got, want := c.fetched.Load()-before, int64(len(more)-len(there)); strings.HasPrefix(more, there) && got != want {
+				t.Errorf("%d bytes came, want the %d that were not there", got, want)
+			}
+			healthy(t, a, dir)
+		})
+	}
+}
+
+// TestAHalfThatNobodyComesBackForGoes: a large file was half here when the
+// connection broke, and has other bytes by the time there is another.
+func TestAHalfThatNobodyComesBackForGoes(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newCapitol()
+	c.inline = 0
+	mustApply(t, a, c.set(), c)
+	f := c.file(journal.Root, "large", strings.Repeat("0123456789abcdef", 1<<17))
+	cut := errors.New("the connection broke")
+	half := fetcher(func(_ context.Context, _ journal.Node, _, length int64, w io.Writer) error {
+		_, err := w.Write(make([]byte, length*3/4))
+		return errors.Join(err, cut)
+	})
+	if err := a.Apply(t.Context(), c.set(), half); !errors.Is(err, cut) {
+		t.Fatalf("Apply said %v", err)
+	}
+	if names, err := os.ReadDir(filepath.Join(dir, applier.StateName, "staging")); err != nil || len(names) != 1 {
+		t.Fatalf("%d names in staging, want the half (%v)", len(names), err)
+	}
+	if err := a.Begin(t.Context(), applier.Resume); err != nil {
+		t.Fatal(err)
+	}
+	c.write(f, "small by now")
+	mustApply(t, a, c.set(), c)
+	a.Settle()
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
