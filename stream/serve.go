@@ -111,7 +111,7 @@ type porchListener struct {
 	porch *porch
 }
 
-func (p *porch) listen(ln net.Listener) net.Listener { return porchListener{ln, p} }
+func (p *porch) listen(ln net.Listener) net.Listener { return porchListener{Patient(ln), p} }
 
 // Accept turns away who comes while the porch is full: a city comes again, and
 // waiting here would make everybody wait.

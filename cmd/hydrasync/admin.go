@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hydrasync/hydrasync/stream"
 )
 
 // socketName is the admin socket in a state folder. Whoever may enter the
@@ -57,7 +59,7 @@ func (d *admin) serve(ctx context.Context, folder string) error {
 		defer stopping.Done()
 		srv.Close() // its listener removes the socket; a late answer is nobody's loss
 	})
-	err = srv.Serve(ln)
+	err = srv.Serve(stream.Patient(ln))
 	if unhook() {
 		stopping.Done()
 		return fmt.Errorf("serve admin socket: %w", err)
