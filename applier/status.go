@@ -3,6 +3,7 @@ package applier
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -27,21 +28,20 @@ type Status struct {
 // maxListed bounds the lists in a Status.
 const maxListed = 20
 
-// Status may be called at any time. It does not wait for a running set.
+// Status may be called at any time. It does not wait for a running set. With an
+// error it still tells what needs no disk.
 func (a *Applier) Status(ctx context.Context) (Status, error) {
-	stats, err := a.journal.Stats(ctx)
-	if err != nil {
-		return Status{}, err
-	}
+	stats, unread := a.journal.Stats(ctx)
 	s := Status{Nodes: stats.Nodes, Bytes: stats.Bytes, Trash: a.trash.bytes(), At: now()}
 	a.troubles.tell(&s)
 	s.Late = int64(a.hauls.count())
+	var err error
 	s.Hold, err = ReadHold(a.cfg.Root)
 	if s.Hold != nil && !s.Hold.Confirmed {
 		s.State = "held"
 	}
 	s.Verified = a.verified.Load()
-	return s, err
+	return s, errors.Join(unread, err)
 }
 
 // Behind says whether the disk is known to differ from what the capitol said:

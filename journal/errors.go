@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -65,7 +66,7 @@ func wrap(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &code) && code.Code == sqlite3.ErrFull:
+	case errors.As(err, &code) && (code.Code == sqlite3.ErrFull || code.SystemErrno == syscall.ENOSPC || code.SystemErrno == syscall.EDQUOT):
 		return fmt.Errorf("%s: %w: %w", what, ErrNoSpace, err)
 	case errors.As(err, &code) && (code.Code == sqlite3.ErrCorrupt || code.Code == sqlite3.ErrNotADB), lacksOwn(err):
 		return fmt.Errorf("%s: %w: %w", what, ErrDamaged, err)

@@ -62,6 +62,10 @@ type highwayReport struct {
 // diskOK is the applier's word for a destination that takes what comes.
 const diskOK = "ok"
 
+// diskError is the state of a capitol or a city whose own disk, or machine, refuses
+// something; why says what.
+const diskError = "disk error"
+
 // fill adds what every journal knows.
 func (r *report) fill(ctx context.Context, j *journal.Journal) error {
 	st, err := j.Stats(ctx)
@@ -82,16 +86,22 @@ func (s *source) report(ctx context.Context) (report, error) {
 			r.Cities = append(r.Cities, cityLine{c.Name, c.Remote, c.Since, c.Mode.String(), uint64(c.Acked.Seq), c.Behind})
 		}
 	}
-	return r, r.fill(ctx, s.journal)
+	r.blame(r.fill(ctx, s.journal))
+	return r, nil
+}
+
+// blame says that the disk does not even let the state be read: that is what is to
+// be known now.
+func (r *report) blame(err error) {
+	if err != nil {
+		r.State, r.Why = diskError, err.Error()
+	}
 }
 
 // report is what the admin socket of a city answers.
 func (c *city) report(ctx context.Context) (report, error) {
 	now, _ := c.sight.look()
-	disk, err := c.disk.Status(ctx)
-	if err != nil {
-		return report{}, err
-	}
+	disk, unread := c.disk.Status(ctx)
 	r := report{Role: "city", Tree: c.conf.From, Dir: c.conf.To, PID: os.Getpid()}
 	if c.conf.ServeAs != "" {
 		r.Role = "relay"
@@ -112,7 +122,9 @@ func (c *city) report(ctx context.Context) (report, error) {
 	}
 	r.Highway = h
 	r.State, r.Why = c.state(&now, &disk)
-	return r, r.fill(ctx, c.disk.Journal())
+	r.blame(r.fill(ctx, c.disk.Journal()))
+	r.blame(unread)
+	return r, nil
 }
 
 // state is one word for where a city is, and why it is not in step.
@@ -120,6 +132,8 @@ func (c *city) state(now *situation, disk *applier.Status) (state, why string) {
 	switch {
 	case disk.State != diskOK:
 		return disk.State, c.why(disk)
+	case now.Link.Phase != stream.Connected && now.Link.Fault == stream.FaultLocal:
+		return diskError, now.Link.Err.Error()
 	case now.Link.Phase != stream.Connected && now.Link.Err != nil:
 		return "disconnected", now.Link.Err.Error()
 	case now.Link.Phase != stream.Connected:
