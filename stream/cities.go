@@ -25,6 +25,7 @@ func (s *Server) exit(p *subscription) {
 // City is a connected city, for status.
 type City struct {
 	Name     string // by which it has joined; else as it calls itself, escaped
+	Joined   bool   // the ledger knows it by that name
 	Calls    string // as it calls itself, escaped
 	Tree     string
 	Remote   string
@@ -86,7 +87,7 @@ func (s *standing) confirm(m Beat) error {
 func (p *subscription) status() City {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := City{Name: Display(cmp.Or(p.pass.City, p.hello.City)), Calls: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(),
+	c := City{Name: Display(cmp.Or(p.pass.City, p.hello.City)), Joined: p.pass.City != "", Calls: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(),
 		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked, Waits: p.waits}
 	for _, d := range p.hello.SubDirs {
 		c.SubDirs = append(c.SubDirs, Display(d))

@@ -19,8 +19,10 @@ type capitolConf struct {
 
 const capitolLong = `capitol watches trees, journals what changes and serves them to cities.
 
-Nothing is written inside a tree, which may be read-only. Without a token or
-TLS a capitol serves this machine only, unless --insecure says otherwise.`
+Nothing is written inside a tree, which may be read-only. On a loopback
+address a capitol serves this machine, plain. On any other it speaks TLS, with a
+certificate of its own if none is given, and serves cities that have joined
+(hydrasync invite) and who knows the token, unless --insecure says otherwise.`
 
 func newCapitol(a *app) *cobra.Command {
 	var conf capitolConf
@@ -28,7 +30,7 @@ func newCapitol(a *app) *cobra.Command {
 		Use:     "capitol --tree NAME=DIR…",
 		Short:   "Watch trees and serve them",
 		Long:    capitolLong,
-		Example: "  hydrasync capitol --tree site=/srv/site --listen 127.0.0.1:49996\n  hydrasync capitol --tree site=/srv/site --tree logs=/var/log --token-file /etc/hydrasync/token --tls-cert cert.pem --tls-key key.pem",
+		Example: "  hydrasync capitol --tree site=/srv/site\n  hydrasync capitol --tree site=/srv/site --listen 127.0.0.1:49996\n  hydrasync capitol --tree site=/srv/site --tree logs=/var/log --token-file /etc/hydrasync/token --tls-cert cert.pem --tls-key key.pem",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return conf.run(c.Context(), a) },
 	}
@@ -79,11 +81,11 @@ func (c *capitolConf) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	door, err := c.serve.open()
+	door, err := c.serve.check(stateFolder(c.state))
 	if err != nil {
 		return err
 	}
-	h := &house{a: a, door: door}
+	h := &house{a: a, door: door, state: stateFolder(c.state)}
 	defer h.close()
 	if err := h.openSources(confs, stateFolder(c.state)); err != nil {
 		return err

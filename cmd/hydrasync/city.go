@@ -32,6 +32,7 @@ func newCity(a *app) *cobra.Command {
 	conf.linkConf.flags(f)
 	conf.flags(f)
 	once.flags(c)
+	c.AddCommand(newCityBook(a)...)
 	return c
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/hydrasync/hydrasync/journal"
-	"github.com/hydrasync/hydrasync/stream"
 )
 
 // problem is what a config file cannot mean, at one key.
@@ -118,17 +117,36 @@ func (h *highwayConf) problem(at string) *problem {
 }
 
 func (s *serveConf) problem() *problem {
-	switch {
-	case (s.TLSCert == "") != (s.TLSKey == ""):
-		return &problem{"serve.tls_cert", "tls_cert and tls_key belong together", "write both, or neither"}
+	if p := s.certificateProblem(); p != nil {
+		return p
 	}
 	token, err := readToken("")
-	exposed := stream.Exposure{Listen: s.Listen, Closed: s.TokenFile != "" || token != "", TLS: s.TLSCert != "", Insecure: s.Insecure}
-	if err != nil || exposed.Check() == nil {
-		return nil
+	if err != nil {
+		return nil // told when it is read
 	}
-	return &problem{"serve.listen", fmt.Sprintf("everybody who reaches %s could read the trees", s.Listen),
-		`write listen = "127.0.0.1:49996" in [serve], or token_file (with tls_cert and tls_key), or insecure = true`}
+	if err := s.exposure(s.TokenFile != "" || token != "").Check(); err != nil {
+		return &problem{"serve.listen", err.Error(), hintOf(err)}
+	}
+	return nil
+}
+
+// certificateProblem is about what a certificate comes from.
+func (s *serveConf) certificateProblem() *problem {
+	ways := 0
+	for _, given := range []bool{s.TLSCert != "" || s.TLSKey != "", s.PemFile != "", s.ACME != "", s.BehindProxy} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case (s.TLSCert == "") != (s.TLSKey == ""):
+		return &problem{"serve.tls_cert", "a certificate and its key belong together: tls_cert and tls_key", "give both or neither; pem_file is one file with both"}
+	case ways > 1:
+		return &problem{"serve.tls_cert", "the certificate can come from one place only: tls_cert and tls_key, pem_file, acme, or behind_proxy", "leave the others out"}
+	case s.ACME == "" && (s.ACMEEmail != "" || s.ACMEDirectory != "" || s.ACMEHTTP != ""):
+		return &problem{"serve.acme_email", "an authority without a name that it should vouch for", `write acme = "capitol.example"`}
+	}
+	return nil
 }
 
 // lineOf finds where a config file says something: the key, or its table, or line 1.

@@ -41,6 +41,11 @@ func readConfig(path string) (*fileConf, error) {
 }
 
 func (c *fileConf) defaults() {
+	for i := range c.Highways {
+		if h := &c.Highways[i]; h.CredentialFile != "" {
+			orDefault(&h.JoinedAs, c.Name) // what the file says, not what the host is called
+		}
+	}
 	orDefault(&c.Name, machineName())
 	orDefault(&c.State, string(defaultState()))
 	orDefault(&c.Serve.Listen, defaultListen)

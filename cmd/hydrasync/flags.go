@@ -45,7 +45,14 @@ type serveConf struct {
 	TokenFile string `toml:"token_file"`
 	TLSCert   string `toml:"tls_cert"`
 	TLSKey    string `toml:"tls_key"`
+	PemFile   string `toml:"pem_file"` // certificate and key in one
 	Insecure  bool   `toml:"insecure"`
+
+	BehindProxy   bool   `toml:"behind_proxy"`
+	ACME          string `toml:"acme"` // names, with commas between
+	ACMEEmail     string `toml:"acme_email"`
+	ACMEDirectory string `toml:"acme_directory"`
+	ACMEHTTP      string `toml:"acme_http"`
 }
 
 const defaultListen = ":49996"
@@ -55,6 +62,12 @@ func (s *serveConf) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.TokenFile, "token-file", "", "file with the token that cities have to know (or HYDRASYNC_TOKEN)")
 	f.StringVar(&s.TLSCert, "tls-cert", "", "PEM file with the certificate")
 	f.StringVar(&s.TLSKey, "tls-key", "", "PEM file with the certificate's key")
+	f.StringVar(&s.PemFile, "pem-file", "", "PEM file with both; without any, others are served with a certificate of the machine's own")
+	f.BoolVar(&s.BehindProxy, "behind-proxy", false, "a proxy ends TLS and says in X-Forwarded-For who calls; serve plain, to it alone")
+	f.StringVar(&s.ACME, "acme", "", "get a certificate for this public name (NAME,NAME…) from an authority, and agree to its terms")
+	f.StringVar(&s.ACMEEmail, "acme-email", "", "where the authority may write to")
+	f.StringVar(&s.ACMEDirectory, "acme-directory", "", "URL of another authority than Let's Encrypt")
+	f.StringVar(&s.ACMEHTTP, "acme-http", "", "answer the authority on this address too (http-01), e.g. :80")
 	f.BoolVar(&s.Insecure, "insecure", false, "serve to everybody, without token or TLS")
 }
 
@@ -65,12 +78,18 @@ type linkConf struct {
 	TokenFile string `toml:"token_file"`
 	TLSCA     string `toml:"tls_ca"`
 	Insecure  bool   `toml:"insecure"`
+
+	CredentialFile string `toml:"credential_file"`
+	Pin            string `toml:"pin"`       // several with commas between: of each source
+	JoinedAs       string `toml:"joined_as"` // by which name the capitol knows this city
 }
 
 func (l *linkConf) flags(f *pflag.FlagSet) {
 	f.StringVar(&l.TokenFile, "token-file", "", "file with the capitol's token (or HYDRASYNC_TOKEN)")
 	f.StringVar(&l.TLSCA, "tls-ca", "", "PEM file with the authority that signed the capitol's certificate")
-	f.BoolVar(&l.Insecure, "insecure", false, "send the token without TLS to another machine")
+	f.StringVar(&l.CredentialFile, "credential-file", "", "file with the credential that hydrasync join got")
+	f.StringVar(&l.Pin, "pin", "", "the pin of the capitol's certificate, instead of an authority")
+	f.BoolVar(&l.Insecure, "insecure", false, "connect without TLS to another machine, and send the token so")
 }
 
 // highwayConf says what a city mirrors, where to, and how carefully.

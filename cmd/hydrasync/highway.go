@@ -68,11 +68,7 @@ func openCity(conf highwayConf, w cityWorld) (*city, error) {
 
 // newClient makes the city's end of the connection; nothing is dialled yet.
 func newClient(conf *highwayConf, sight *sight, w cityWorld) (*stream.Client, error) {
-	token, err := readToken(conf.TokenFile)
-	if err != nil {
-		return nil, err
-	}
-	secure, err := conf.tls()
+	token, secure, err := conf.secrets()
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +77,7 @@ func newClient(conf *highwayConf, sight *sight, w cityWorld) (*stream.Client, er
 		further = append(further, stream.Origin{URL: from, Token: token, TLS: secure})
 	}
 	client, err := stream.NewClient(stream.ClientConfig{
-		URL: conf.From, Further: further, Token: token, TLS: secure, Insecure: conf.Insecure, SubDirs: conf.SubDirs, City: cityName(conf.To),
+		URL: conf.From, Further: further, Token: token, TLS: secure, Insecure: conf.Insecure, SubDirs: conf.SubDirs, City: cityName(conf.To), As: conf.JoinedAs,
 		Dial: w.dial, Limit: limiter(conf.Limit), OnState: sight.link, Log: w.log,
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 type house struct {
 	a       *app
 	door    *door // nil where nothing is served
+	state   stateFolder
 	sources []*source
 	cities  []*city
 }
@@ -34,18 +35,22 @@ func (h *house) openSources(confs []treeConf, state stateFolder) error {
 func (h *house) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if trees := h.trees(); len(trees) > 0 {
+		if err := h.door.settle(ctx, h.state); err != nil {
+			return err
+		}
 		srv, err := h.door.server(trees, h.a.logger())
 		if err != nil {
 			return err
 		}
-		ln, err := h.door.listen()
+		ln, err := h.door.listen(ctx, trees)
 		if err != nil {
 			return err
 		}
 		for _, s := range h.sources {
-			s.server = srv
+			s.server, s.door = srv, h.door
 		}
 		g.Go(func() error { return h.serve(ctx, srv, ln, trees) })
+		g.Go(func() error { return h.door.run(ctx, srv) })
 	}
 	for _, s := range h.sources {
 		g.Go(func() error { return s.run(ctx) })
@@ -80,6 +85,9 @@ func (h *house) trees() []stream.Tree {
 
 func (h *house) announce(addr string, trees []stream.Tree) {
 	log := h.a.logger()
+	for _, text := range h.door.warnings() {
+		log.Warn().Msg(text)
+	}
 	for _, t := range trees {
 		log.Info().Str("tree", stream.Display(t.Name)).Str("listen", addr).Msg("serving")
 		h.a.say("serving %s on %s", stream.Display(t.Name), addr)
@@ -87,7 +95,7 @@ func (h *house) announce(addr string, trees []stream.Tree) {
 }
 
 func (h *house) close() error {
-	var errs []error
+	errs := []error{h.door.close()}
 	for _, s := range h.sources {
 		errs = append(errs, s.close())
 	}

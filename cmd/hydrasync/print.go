@@ -28,6 +28,9 @@ func (r *report) print(w io.Writer) {
 	if r.Why != "" {
 		line("why", "%s", stream.Display(r.Why))
 	}
+	for _, text := range r.Warnings {
+		line("WARNING", "%s", stream.Display(text))
+	}
 	line("holds", "%s paths, %s", countText(r.Paths), bytesText(r.Bytes))
 	line("position", "entry %d of epoch %.8s, tree digest %.12s", r.Seq, r.Epoch, r.Digest)
 	if r.Watch != nil {

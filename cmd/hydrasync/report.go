@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"net/url"
 	"os"
 	"time"
 
@@ -21,6 +22,8 @@ type report struct {
 	PID   int    `json:"pid,omitempty"` // 0: not running
 	State string `json:"state"`
 	Why   string `json:"why,omitempty"`
+
+	Warnings []string `json:"warnings,omitempty"` // what is not protected
 
 	Epoch  string `json:"epoch"`
 	Seq    uint64 `json:"seq"`
@@ -66,6 +69,16 @@ const diskOK = "ok"
 // something; why says what.
 const diskError = "disk error"
 
+// warnings say loudly what is not protected.
+func (h *highwayConf) warnings() (said []string) {
+	for _, from := range h.Sources {
+		if u, err := url.Parse(from); err == nil && stream.CheckTarget(u, false, false) != nil {
+			said = append(said, "the link to "+from+" is PLAIN: everybody on the way can read and change what it brings")
+		}
+	}
+	return said
+}
+
 // fill adds what every journal knows.
 func (r *report) fill(ctx context.Context, j *journal.Journal) error {
 	st, err := j.Stats(ctx)
@@ -85,6 +98,9 @@ func (s *source) report(ctx context.Context) (report, error) {
 		if c.Tree == stream.Display(s.conf.Name) {
 			r.Cities = append(r.Cities, cityLine{c.Name, c.Remote, c.Since, c.Mode.String(), uint64(c.Acked.Seq), c.Behind})
 		}
+	}
+	if s.door != nil {
+		r.Warnings = s.door.warnings()
 	}
 	r.blame(r.fill(ctx, s.journal))
 	return r, nil
@@ -121,6 +137,7 @@ func (c *city) report(ctx context.Context) (report, error) {
 		h.BehindSeconds = time.Since(now.At).Seconds()
 	}
 	r.Highway = h
+	r.Warnings = c.conf.warnings()
 	r.State, r.Why = c.state(&now, &disk)
 	r.blame(r.fill(ctx, c.disk.Journal()))
 	r.blame(unread)

@@ -37,11 +37,11 @@ func (c *fileConf) run(ctx context.Context, a *app) error {
 	if err := c.checkPlaces(); err != nil {
 		return err
 	}
-	h := &house{a: a}
+	h := &house{a: a, state: stateFolder(c.State)}
 	defer h.close()
 	if c.serves() {
 		var err error
-		if h.door, err = c.Serve.open(); err != nil {
+		if h.door, err = c.Serve.check(stateFolder(c.State)); err != nil {
 			return err
 		}
 	}

@@ -3,8 +3,13 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/identity"
+	"github.com/hydrasync/hydrasync/journal/ledger"
 )
 
 // tokenVariable is where a token may come from instead of a file.
@@ -27,25 +32,55 @@ func readToken(file string) (string, error) {
 	return token, nil
 }
 
-// serverTLS is nil where no certificate is configured.
-func (s *serveConf) tls() (*tls.Config, error) {
-	switch {
-	case s.TLSCert == "" && s.TLSKey == "":
-		return nil, nil
-	case s.TLSCert == "" || s.TLSKey == "":
-		return nil, usage("give both --tls-cert and --tls-key, or neither", "a certificate and its key belong together")
+// readCredential takes a city's own credential from its file, which nobody else may read.
+func readCredential(file string) (string, error) {
+	const hint = "hydrasync join writes it; hydrasync city rotate on the capitol makes another"
+	if err := identity.CheckPrivate(file); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", usage(hint, "read credential: %w", err)
+		}
+		return "", usage(hintOf(err), "read credential: %w", err)
 	}
-	pair, err := tls.LoadX509KeyPair(s.TLSCert, s.TLSKey)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, usage("both are PEM files, and the key is the certificate's", "read certificate: %w", err)
+		return "", usage(hint, "read credential: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+	s, err := ledger.ParseSecret(strings.TrimSpace(string(text)))
+	if err != nil {
+		return "", usage(hint, "credential file %s: %w", file, err)
+	}
+	return s.Reveal(), nil
 }
 
-// tls is nil where the system's authorities are meant.
+// secrets are what a link is opened with: what proves who calls, and who may answer.
+func (l *linkConf) secrets() (token string, secure *tls.Config, err error) {
+	switch {
+	case l.CredentialFile != "" && l.TokenFile != "":
+		return "", nil, usage("leave token_file out: the credential takes its place", "a credential and a token are given")
+	case l.CredentialFile != "":
+		token, err = readCredential(l.CredentialFile)
+	default:
+		token, err = readToken(l.TokenFile)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	secure, err = l.tls()
+	return token, secure, err
+}
+
+// tls trusts a pin, an authority that is named, or else those of the system.
 func (l *linkConf) tls() (*tls.Config, error) {
-	if l.TLSCA == "" {
-		return nil, nil
+	pins, err := identity.Pins(l.Pin)
+	switch {
+	case err != nil:
+		return nil, usage("hydrasync invite and hydrasync status on the capitol print it", "%w", err)
+	case len(pins) > 0 && l.TLSCA != "":
+		return nil, usage("a pin needs no authority: leave tls_ca out", "a pin and an authority are given")
+	case len(pins) > 0:
+		return identity.Pinned(pins), nil
+	case l.TLSCA == "":
+		return &tls.Config{MinVersion: tls.VersionTLS13}, nil
 	}
 	text, err := os.ReadFile(l.TLSCA)
 	if err != nil {
@@ -55,7 +90,7 @@ func (l *linkConf) tls() (*tls.Config, error) {
 	if !pool.AppendCertsFromPEM(text) {
 		return nil, usage("it is a PEM file", "%s holds no certificate", l.TLSCA)
 	}
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}, nil
 }
 
 // httpBase turns a tree's address into that of its pages, without the tree, and the tree's name.

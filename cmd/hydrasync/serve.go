@@ -24,6 +24,7 @@ type source struct {
 	journal *journal.Journal
 	watch   *watcher.Watcher
 	server  *stream.Server // that serves it; set before run
+	door    *door          // through which; nil where it is only mirrored
 	log     zerolog.Logger
 }
 

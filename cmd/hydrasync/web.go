@@ -39,11 +39,7 @@ func openWeb(l linkConf) (*web, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := readToken(l.TokenFile)
-	if err != nil {
-		return nil, err
-	}
-	secure, err := l.tls()
+	token, secure, err := l.secrets()
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal/ledger"
+	"github.com/hydrasync/hydrasync/stream"
+)
+
+// gate lets in whom the ledger knows. A pass ends when the ledger says something
+// else of its city, whichever process has changed it.
+type gate struct {
+	book *ledger.Ledger
+
+	mu   sync.Mutex // also around reading the ledger: what was read before a change is not kept after it
+	held map[string]*heldPass
+	seen map[string]sighting
+}
+
+// heldPass is what one city may have now; all its connections share it.
+type heldPass struct {
+	city ledger.City
+	pass *stream.Pass
+	end  func()
+}
+
+// sighting is when the ledger was last told of a city, and from where.
+type sighting struct {
+	at     time.Time
+	remote string
+}
+
+func newGate(book *ledger.Ledger) *gate {
+	return &gate{book: book, held: make(map[string]*heldPass), seen: make(map[string]sighting)}
+}
+
+// Admit implements [stream.Gate].
+func (g *gate) Admit(ctx context.Context, credential string) (*stream.Pass, error) {
+	s, err := ledger.ParseSecret(credential)
+	if err != nil {
+		return nil, &stream.UnfitError{Reason: "not a credential"}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	city, err := g.book.Admit(ctx, s)
+	if err != nil {
+		return nil, unfit(city.Name, err)
+	}
+	h := g.held[city.Name]
+	if h != nil && h.city.Same(&city) {
+		return h.pass, nil
+	}
+	if h != nil {
+		h.end()
+	}
+	h = &heldPass{city: city}
+	h.pass, h.end = stream.NewPass(city.Name, city.Grants)
+	g.held[city.Name] = h
+	return h.pass, nil
+}
+
+// Join implements [stream.Gate].
+func (g *gate) Join(ctx context.Context, code string) (stream.Joined, error) {
+	s, err := ledger.ParseSecret(code)
+	if err != nil {
+		return stream.Joined{}, &stream.UnfitError{Reason: "not a join code"}
+	}
+	city, credential, err := g.book.Redeem(ctx, s)
+	if err != nil {
+		return stream.Joined{}, unfit(city.Name, err)
+	}
+	return stream.Joined{City: city.Name, Credential: credential.Reveal(), Node: g.book.Node()}, nil
+}
+
+// unfit tells a reason from a ledger that cannot be read.
+func unfit(city string, err error) error {
+	for _, reason := range []error{ledger.ErrUnknown, ledger.ErrRevoked, ledger.ErrNoCode, ledger.ErrExpired, ledger.ErrUsed, ledger.ErrWithdrawn} {
+		if errors.Is(err, reason) {
+			return &stream.UnfitError{City: city, Reason: reason.Error()}
+		}
+	}
+	return err
+}
+
+// follow ends passes that do not hold any more, until ctx ends.
+func (g *gate) follow(ctx context.Context) error { return g.book.Watch(ctx, g.revise) }
+
+func (g *gate) revise(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	cities, err := g.book.Cities(ctx)
+	if err != nil {
+		return err
+	}
+	good := make(map[string]*ledger.City, len(cities))
+	for i := range cities {
+		good[cities[i].Name] = &cities[i]
+	}
+	for name, h := range g.held {
+		if now := good[name]; now == nil || !h.city.Same(now) {
+			h.end()
+			delete(g.held, name)
+		}
+	}
+	return nil
+}
+
+// How often connected cities are noted in the ledger, and looked for.
+const (
+	sightingEvery = time.Minute
+	sightingStep  = 2 * time.Second
+)
+
+// note keeps the ledger's word of who was last here, until ctx ends.
+func (g *gate) note(ctx context.Context, cities func() []stream.City) error {
+	tick := time.NewTicker(sightingStep)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			for _, c := range cities() {
+				if last := g.seen[c.Name]; !c.Joined || last.remote == c.Remote && now.Sub(last.at) < sightingEvery {
+					continue
+				}
+				if err := g.book.Seen(ctx, c.Name, c.Remote, ""); err != nil && ctx.Err() == nil {
+					return err
+				}
+				g.seen[c.Name] = sighting{now, c.Remote}
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
