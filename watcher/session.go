@@ -230,8 +230,7 @@ const (
 
 // postpone keeps the paths of a look whose append failed (a full disk, say).
 func (k *looker) postpone(items []item, failures int, err error) {
-	k.log.Error().Err(err).Msg("changes cannot be appended")
-	k.facts.set(func(st *Status) { st.JournalError = err.Error() })
+	k.refused(err, "changes cannot be appended")
 	k.reset()
 	due := time.Now().Add(min(journalPause<<min(failures-1, 10), journalPauseMax))
 	marks := make([]mark, 0, len(items))

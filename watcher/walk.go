@@ -24,6 +24,7 @@ type task struct {
 	late   []item         // only to be handed over
 	unlink journal.NodeID // a directory that went: who shared an inode with what was in it?
 	job    *job
+	again  bool // the journal refused it before
 }
 
 // So many names of a directory are compared at once and passed on together.

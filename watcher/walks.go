@@ -2,6 +2,7 @@ package watcher
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -49,7 +50,7 @@ func (s *session) runWalks(ctx context.Context) error {
 				if !ok {
 					return ctx.Err()
 				}
-				if err := s.walkOne(ctx, t, &page); err != nil {
+				if err := s.walkOrWait(ctx, t, &page); err != nil {
 					return err
 				}
 				s.walks.worked(t)
@@ -57,6 +58,39 @@ func (s *session) runWalks(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// walkOrWait tries a task again that the journal does not let come to its end: a disk that
+// fails, a machine that is out of descriptors. What it has passed on already is looked at
+// twice, which changes nothing.
+func (s *session) walkOrWait(ctx context.Context, t task, page *[]journal.Stored) error {
+	err := s.walkOne(ctx, t, page)
+	switch {
+	case err == nil && t.again:
+		s.facts.set(func(st *Status) { st.JournalError = "" })
+		return nil
+	case err == nil, ctx.Err() != nil, errors.Is(err, errLost), errors.Is(err, journal.ErrClosed):
+		return err
+	}
+	s.refused(err, "directory cannot be compared")
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(walkPause):
+	}
+	t.again = true
+	s.walks.push(t)
+	return nil
+}
+
+// walkPause is after the journal refused a walk. It is longer than a look's, because
+// a walk that comes through says that nothing is refused any more.
+const walkPause = time.Second
+
+// refused keeps in sight why the journal takes, or gives, nothing.
+func (s *session) refused(err error, what string) {
+	s.log.Error().Err(err).Msg(what)
+	s.facts.set(func(st *Status) { st.JournalError = err.Error() })
 }
 
 func (w *walks) end() {
