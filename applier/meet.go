@@ -3,6 +3,7 @@ package applier
 import (
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
 )
 
 // meet finds what of a task's node is on the disk already: its own old state, a
@@ -20,7 +21,7 @@ func (r *round) meet(t *task) error {
 		return r.locate(t)
 	}
 	if p := r.byID[t.node.Parent]; p != nil {
-		if err := r.meet(p); err != nil {
+		if err := p.failOr(r.meet(p)); err != nil {
 			return err
 		}
 	}
@@ -83,7 +84,7 @@ func (r *round) locate(t *task) error {
 		return err
 	}
 	for _, s := range []spot{at, {journal.Parked, parkedName(t.id())}, {t.node.Parent, t.node.Name}} {
-		st, ok, err := r.look(s)
+		st, ok, err := r.lookWell(s)
 		if err != nil {
 			return err
 		}
@@ -112,8 +113,18 @@ func (r *round) locate(t *task) error {
 	return nil
 }
 
-// look is a stat at a spot; not ok if nothing is there or its directory is not.
+// look is a stat at a spot; not ok if nothing is to be had there.
 func (r *round) look(s spot) (st beneath.Stat, ok bool, err error) {
+	st, ok, err = r.lookWell(s)
+	if err != nil && pathOnly(err) {
+		return st, false, nil
+	}
+	return st, ok, err
+}
+
+// lookWell is look for who concludes something from an absence: not ok if nothing is
+// there or its directory is not. What the disk does not let us see is an error: it may be there.
+func (r *round) lookWell(s spot) (st beneath.Stat, ok bool, err error) {
 	if s.name == "" || s == nowhere {
 		return st, false, nil
 	}
@@ -122,11 +133,14 @@ func (r *round) look(s spot) (st beneath.Stat, ok bool, err error) {
 		st, err = dir.Stat(s.name)
 		release()
 	}
-	if err != nil && pathOnly(err) {
+	if err != nil && pathOnly(err) && !unseen(err) {
 		return st, false, nil
 	}
 	return st, err == nil, err
 }
+
+// unseen says that an error tells nothing of what is there.
+func unseen(err error) bool { return beneath.IsErrno(err, unix.EIO, unix.EACCES, unix.EPERM) }
 
 // adopt takes what is at a new node's place if it is what is wanted: a stale
 // row's, or a foreign one with the same content.

@@ -20,12 +20,12 @@ func (r *round) trueHolder(at spot) (journal.NodeID, error) {
 	if err != nil || !ok {
 		return 0, err
 	}
-	st, here, err := r.look(at)
+	st, here, err := r.lookWell(at)
 	if err != nil || here && sameObject(st, &s) {
 		return id, err
 	}
 	parked := spot{journal.Parked, parkedName(id)}
-	st, here, err = r.look(parked)
+	st, here, err = r.lookWell(parked)
 	if err != nil {
 		return 0, err
 	}

@@ -35,7 +35,7 @@ func (r *round) plan() error {
 
 func (r *round) meetAll() error {
 	for _, t := range r.tasks {
-		if err := r.meet(t); err != nil {
+		if err := t.failOr(r.meet(t)); err != nil {
 			return err
 		}
 	}

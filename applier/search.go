@@ -5,6 +5,7 @@ import (
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
+	"golang.org/x/sys/unix"
 )
 
 // search looks for what a round left anywhere.
@@ -228,8 +229,10 @@ func (s *search) reachable(id journal.NodeID) (bool, error) {
 	return ok && sameObject(st, &d), err
 }
 
+// absentOnly is nil for a directory that is not there, or closed to us. One that a
+// failing disk hides may hold what is looked for.
 func absentOnly(err error) error {
-	if pathOnly(err) {
+	if pathOnly(err) && !beneath.IsErrno(err, unix.EIO) {
 		return nil
 	}
 	return err
