@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -171,6 +172,49 @@ func TestDamagedFileIsMovedAsideAndAnotherEpochBegins(t *testing.T) {
 			}
 			MustAppend(t, j, root())
 		})
+	}
+}
+
+// TestADamagedPageIsNeverHalfBelieved clears one page after the other: each time the
+// journal has begun anew, or knows all that it knew.
+func TestADamagedPageIsNeverHalfBelieved(t *testing.T) {
+	path := newPath(t)
+	j := MustOpen(t, journal.Capitol, path)
+	MustAppend(t, j, root())
+	for i := range 300 {
+		MustAppend(t, j, file(journal.NodeID(10+i), 1, fmt.Sprint("file ", i), 1))
+	}
+	before, want := j.Position(), dump(t, j)
+	j.Close()
+	markUnclean(t, path)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anew := 0
+	for at := 4096; at < len(whole); at += 4096 {
+		path := newPath(t)
+		damaged := bytes.Clone(whole)
+		clear(damaged[at : at+4096])
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j := MustOpen(t, journal.Capitol, path)
+		switch got := j.Position(); {
+		case got.Epoch != before.Epoch && got.Seq == 0:
+			anew++
+		case got != before:
+			t.Errorf("page %d: position %v, want %v or a new epoch", at/4096, got, before)
+		default:
+			if got := dump(t, j); got != want {
+				t.Errorf("page %d: it is believed, and knows %d of %d bytes of rows", at/4096, len(got), len(want))
+			}
+			checkGapFree(t, j)
+		}
+		j.Close()
+	}
+	if anew < 10 {
+		t.Errorf("only %d pages were missed", anew)
 	}
 }
 

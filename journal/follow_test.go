@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 )
@@ -420,6 +421,10 @@ func TestScopedCursorTellsWhatEntersAndWhatLeaves(t *testing.T) {
 		}
 	}
 	step(file(7, 3, "outside", 1))
+	step(file(7, 3, "outside", 2))
+	if s, err := c.j.Node(ctx, 7); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("what is edited outside the scope was told: %+v, %v", s.Node, err)
+	}
 	step(dir(4, 2, "deep")) // enters with what it holds
 	if got := MustPath(t, c.j, 5); got != "a/deep/x" {
 		t.Errorf("path = %q, want a/deep/x", got)
@@ -432,6 +437,23 @@ func TestScopedCursorTellsWhatEntersAndWhatLeaves(t *testing.T) {
 	step(dir(2, 1, "other"), dir(3, 1, "a")) // another directory takes the name
 	if got := MustPath(t, c.j, 7); got != "a/outside" {
 		t.Errorf("path = %q, want a/outside", got)
+	}
+}
+
+// What is told again after a break is old news: it takes no row back.
+func TestAnOlderEntryLeavesTheRowAsItIs(t *testing.T) {
+	j := MustOpen(t, journal.City, newPath(t))
+	at := func(seq journal.Seq) journal.Position { return journal.Position{Epoch: journal.Epoch{1}, Seq: seq} }
+	entry := func(seq journal.Seq, c journal.Change) journal.Entry {
+		return journal.Entry{Seq: seq, Time: time.Now(), Change: c}
+	}
+	for _, e := range []journal.Entry{entry(1, root()), entry(5, file(2, 1, "f", 5)), entry(3, file(2, 1, "f", 3)), entry(4, gone(2))} {
+		if err := j.Record(ctx, []journal.Entry{e}, at(5)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := j.Node(ctx, 2); err != nil || s.Gone || s.Seq != 5 || s.Node.Body.Digest != (journal.Digest{5}) {
+		t.Errorf("the row is %+v (%v), want that of entry 5", s, err)
 	}
 }
 

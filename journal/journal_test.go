@@ -3,6 +3,7 @@ package journal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -182,6 +183,28 @@ func TestPositionSurvivesReopen(t *testing.T) {
 	}
 	if s, err := j.Lookup(ctx, 1, "f\xff\n"); err != nil || s.Node.MTime.Sec != -7 {
 		t.Errorf("lookup by bytes: %+v, %v", s.Node, err)
+	}
+}
+
+// A number that was given to a node means that node for ever, also when the file was
+// closed, or its process killed, in between.
+func TestAnIDIsNeverGivenTwice(t *testing.T) {
+	path := newPath(t)
+	given := map[journal.NodeID]bool{}
+	for range 3 {
+		j := MustOpen(t, journal.Capitol, path)
+		for range 3 {
+			id := j.NewID()
+			if given[id] {
+				t.Fatalf("id %d was given twice", id)
+			}
+			given[id] = true
+			MustAppend(t, j, root(), file(id, 1, fmt.Sprint("f", id), 1))
+			MustAppend(t, j, gone(id))
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

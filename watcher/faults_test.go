@@ -61,6 +61,17 @@ func (r *rig) noDeletes(head journal.Seq) {
 	}
 }
 
+// atRest waits until nothing is due any more: also a deletion has had its window.
+func (r *rig) atRest() {
+	r.t.Helper()
+	r.until("nothing is dirty", func() string {
+		if r.w.Status().Waiting > 0 {
+			return "something waits"
+		}
+		return ""
+	})
+}
+
 func TestW01OverflowIsNotedAndRepaired(t *testing.T) {
 	r := newRig(t)
 	mustNot(t, os.WriteFile(r.path("a"), nil, 0o644))
@@ -103,12 +114,7 @@ func TestW09MountInsideIsUnavailableNotDeleted(t *testing.T) {
 	release()
 	head := r.j.Position().Seq
 	mustNot(t, os.WriteFile(r.path("d/other"), nil, 0o644))
-	r.until("nothing is dirty", func() string {
-		if r.w.Status().Waiting > 0 {
-			return "something waits"
-		}
-		return ""
-	})
+	r.atRest()
 	mustNot(t, r.w.Reconcile(t.Context()))
 	r.noDeletes(head)
 	if s := r.w.Status(); s.ProblemsAll == 0 || s.Problems[0].Path != "d" {
@@ -266,17 +272,17 @@ func TestW17TornReadsAreNotBelieved(t *testing.T) {
 func TestW24SymlinkSwappedInIsNeverFollowed(t *testing.T) {
 	r := newRig(t)
 	canary := filepath.Dir(r.root) + "/canary"
-	mustNot(t, os.MkdirAll(canary, 0o755))
-	mustNot(t, os.WriteFile(canary+"/f", []byte("secret"), 0o644))
-	mustNot(t, r.do([]string{"mkdir", "d"}))
-	mustNot(t, r.do([]string{"write", "d/f", "public"}))
+	mustNot(t, os.MkdirAll(canary+"/sub", 0o755))
+	mustNot(t, os.WriteFile(canary+"/sub/f", []byte("secret"), 0o644))
+	mustNot(t, r.do([]string{"mkdir", "d/sub"})) // a link further up is another question than the last name
+	mustNot(t, r.do([]string{"write", "d/sub/f", "public"}))
 	mustNot(t, os.Symlink(canary, r.path("l")))
 	r.start()
 	r.settle()
 	for until := time.Now().Add(time.Second); time.Now().Before(until); {
 		mustNot(t, unix.Renameat2(unix.AT_FDCWD, r.path("d"), unix.AT_FDCWD, r.path("l"), unix.RENAME_EXCHANGE))
-		os.WriteFile(r.path("d/f"), []byte("public"), 0o644) // may go through the link; the canary's text is put back below
-		mustNot(t, os.WriteFile(canary+"/f", []byte("secret"), 0o644))
+		os.WriteFile(r.path("d/sub/f"), []byte("public"), 0o644) // may go through the link; the canary's text is put back below
+		mustNot(t, os.WriteFile(canary+"/sub/f", []byte("secret"), 0o644))
 	}
 	r.settle()
 	all, err := r.j.Entries(t.Context(), 0, 100_000)
@@ -316,6 +322,30 @@ func TestW27UnreadableIsListedNotDeleted(t *testing.T) {
 	if s := r.w.Status(); s.ProblemsAll != 0 {
 		t.Errorf("problems %+v, want none", s.Problems)
 	}
+}
+
+// A directory that may be listed and not entered shows names of which nothing can be said.
+func TestW27UnsearchableDeletesNothing(t *testing.T) {
+	rootOnly(t)
+	r := newRig(t)
+	mustNot(t, r.do([]string{"mkdir", "d"}))
+	mustNot(t, r.do([]string{"write", "d/f", "text"}))
+	r.start()
+	r.settle()
+	mustNot(t, os.Chmod(r.path("d"), 0o444))
+	r.settle()
+	head := r.j.Position().Seq
+	asNobody(t, func() {
+		mustNot(t, r.w.Reconcile(t.Context()))
+		r.atRest()
+	})
+	r.noDeletes(head)
+	if s := r.w.Status(); s.ProblemsAll < 1 || s.Problems[0].Path != "d/f" {
+		t.Errorf("problems %+v, want d/f", s.Problems)
+	}
+	mustNot(t, os.Chmod(r.path("d"), 0o755))
+	mustNot(t, r.w.Reconcile(t.Context()))
+	r.settle()
 }
 
 // asNobody takes the power to read everything from the whole process.
@@ -449,6 +479,7 @@ func TestW35NewIgnoreRulesDeleteNothing(t *testing.T) {
 	mustNot(t, os.WriteFile(r.path("a.log"), []byte("other"), 0o644))
 	mustNot(t, os.Remove(r.path("d/b.log")))
 	mustNot(t, r.w.Reconcile(t.Context()))
+	r.atRest()
 	r.noDeletes(head)
 	if row := r.row("a.log"); row.Node.Body.Size != 4 {
 		t.Errorf("a.log changed although it is ignored now")

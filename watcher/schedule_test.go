@@ -91,6 +91,9 @@ func TestPatienceHasUpperBounds(t *testing.T) {
 			if !ok {
 				t.Fatal("the path was forgotten")
 			}
+			if time.Since(begin) > 10*p.max {
+				t.Fatal("it is never ripe")
+			}
 			time.Sleep(min(time.Until(due), 5*time.Millisecond))
 			d.hear("f", oneName)
 		}

@@ -24,7 +24,8 @@ type picture map[string]string
 // diff is what two pictures disagree on.
 func (p picture) diff(o picture) string {
 	var b strings.Builder
-	both := maps.Clone(p)
+	both := picture{}
+	maps.Copy(both, p)
 	maps.Copy(both, o)
 	for _, path := range slices.Sorted(maps.Keys(both)) {
 		if p[path] != o[path] {
