@@ -5,10 +5,10 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench microbench fuzz faults
+.PHONY: help demo build test lint bench microbench fuzz faults faults-long mutants
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
 
 demo: ## mirror this repository's tree into a temporary directory and show it live
 	@bash docs/demo.sh
@@ -38,5 +38,11 @@ fuzz: ## every fuzz target, for FUZZTIME each
 			echo "$$target in $$dir"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$dir; \
 		done; done
 
-faults: ## kills, full disks, cut connections: the tests that break things on purpose
-	$(GO) test -race -run 'Crash|Kill|Fault|Full|Cut|Storm|Unmount|Damage' ./...
+faults: ## kills, power cuts, broken networks, hostile ends, planted bugs: the campaign within ten minutes
+	@HYDRASYNC_FAULTS=ci bash .ci/campaign
+
+faults-long: ## the whole campaign, for hours: HYDRASYNC_SEED and HYDRASYNC_SEEDS say which and how many, CAMPAIGN=Crash a part
+	@HYDRASYNC_FAULTS=long bash .ci/campaign
+
+mutants: ## every planted bug, and the table of docs/testing.md anew: ONLY=REGEXP tries some
+	$(GO) test -v -count=1 -timeout 2h -run TestCampaignMutants ./cmd/hydrasync/trials/mutants -only '$(or $(ONLY),.)' -write
