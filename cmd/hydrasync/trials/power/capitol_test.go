@@ -193,11 +193,8 @@ func tryCapitol(t *testing.T, source bool) {
 					script = script[:12]
 				}
 				r := recordCapitol(t, f, seed, script, source)
-				crashes := someCrashes(size.pick(25, 60, 0), len(r.log), r.history.marks, seed)
-				if size == long {
-					crashes = allCrashes(len(r.log), seed)
-				}
-				count := r.try(t, crashes, size.pick(10, 8, 10), r.judgeCapitol(t, source))
+				crashes := r.crashes(t, size.pick(25, 60, 2000), seed)
+				count := r.try(t, crashes, size.pick(10, 8, 20), r.judgeCapitol(t, source))
 				t.Logf("campaign power: %s on %s: %v", what, f.name, count)
 			})
 		}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"testing"
 )
 
 // loss is what a crash does to the writes that no flush came after.
@@ -31,6 +32,16 @@ type crash struct {
 
 func (c crash) String() string {
 	return fmt.Sprintf("power cut after record %d, %s kept, seed %d", c.at, c.loss, c.seed)
+}
+
+// crashes are those that this run is to try: HYDRASYNC_STATES says how many, and 0 all.
+func (r *recording) crashes(t *testing.T, unset int, seed uint64) []crash {
+	t.Helper()
+	n := number(t, "HYDRASYNC_STATES", unset)
+	if n == 0 {
+		return allCrashes(len(r.log), seed)
+	}
+	return someCrashes(n, len(r.log), r.history.marks, seed)
 }
 
 // allCrashes are all prefixes in all ways.

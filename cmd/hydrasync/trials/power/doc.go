@@ -20,13 +20,13 @@
 // on what is left and comes back equal to the source, without help.
 //
 // Beside the block log: file systems that are shut down by ioctl, which the program
-// sees, and one that hangs.
+// sees.
 //
 // # How big a run is
 //
 // HYDRASYNC_FAULTS unset: some dozen states on ext4, with and without its journal. ci: more,
-// and on XFS. long: every prefix of the log in every way, on ext4 (ordered, writeback, without
-// journal), XFS and btrfs.
+// and on XFS. long: thousands each on ext4 (ordered, writeback, without journal), XFS and
+// btrfs; HYDRASYNC_STATES says how many of a recording, 0 every prefix of its log in every way.
 // HYDRASYNC_SEED and HYDRASYNC_SEEDS say where the scripts' and states' seeds begin and how many there
 // are; HYDRASYNC_TRIAL_KEEP=DIR keeps the image of a state that failed, to be
 // mounted with -o loop; HYDRASYNC_BINARY=FILE tries that program instead of
@@ -36,5 +36,6 @@
 //
 //   - A write of 4 KiB is all or nothing here, and a flush that was answered holds. Disks
 //     that tear a block, or lie about flushes, are outside what is promised.
-//   - Of ext4 without journal, e2fsck makes a file system again before it is mounted.
+//   - Of ext4 without journal, e2fsck makes a file system again before it is mounted. There a
+//     log may have its new length before its new bytes, until the append is confirmed.
 package power

@@ -169,6 +169,7 @@ type history struct {
 	views []tree
 	logs  []map[string][]byte // what files that grow held, for each view
 	marks []mark
+	loose bool // the file system may show a size before the bytes
 }
 
 func newHistory() *history {
@@ -217,7 +218,7 @@ func (h *history) judge(at int, got tree, read func(path string) ([]byte, error)
 		if have.mode == absent && last.moves && len(views) > 1 {
 			continue // on its way, aside in hydrasync's folder: the restart is to bring it back
 		}
-		if explained(views, path, have) || len(views) > 1 && grows(views[0].at(path), h.logs[to][path], have, path, read) {
+		if explained(views, path, have) || len(views) > 1 && h.grows(views[0].at(path), h.logs[to][path], have, path, read) {
 			continue
 		}
 		return fmt.Errorf("%q is %v; it was confirmed as %v, and was %v later", path, have, views[0].at(path), views[len(views)-1].at(path))
@@ -248,10 +249,13 @@ func explained(views []tree, path string, have thing) bool {
 
 // grows says whether a log is something between two confirmed states of it: appends
 // arrive in order, and are the one thing that is not all or nothing.
-func grows(first thing, whole []byte, have thing, path string, read func(string) ([]byte, error)) bool {
+func (h *history) grows(first thing, whole []byte, have thing, path string, read func(string) ([]byte, error)) bool {
 	if len(whole) == 0 || first.mode != have.mode || have.size < first.size {
 		return false
 	}
 	b, err := read(path)
+	if h.loose && err == nil {
+		b = b[:first.size]
+	}
 	return err == nil && bytes.HasPrefix(whole, b)
 }

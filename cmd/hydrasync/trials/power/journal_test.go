@@ -17,8 +17,10 @@ import (
 // check it, and hands it to look: nil while it has no tables yet. A journal that was
 // moved aside is an error.
 func readJournal(folder string, look func(*journal.Journal) error) (err error) {
-	if damaged, err := filepath.Glob(filepath.Join(folder, "*damaged*")); err != nil || len(damaged) > 0 {
-		return fmt.Errorf("a journal was found damaged: %q %v", damaged, err)
+	for _, pattern := range []string{"*damaged*", "*suspect*"} {
+		if damaged, err := filepath.Glob(filepath.Join(folder, pattern)); err != nil || len(damaged) > 0 {
+			return fmt.Errorf("a journal was found damaged: %q %v", damaged, err)
+		}
 	}
 	dir, err := os.MkdirTemp(scratch, "journal")
 	if err != nil {

@@ -40,6 +40,7 @@ type stage struct {
 func newStage(t *testing.T, f fileSystem) *stage {
 	t.Helper()
 	r := &recording{fs: f, bench: newBench(t), history: newHistory(), listen: freePort(t)}
+	r.history.loose = f.fsck != nil
 	d, path := r.bench.plug(t, f.size)
 	d.put(f.image(t))
 	s := &stage{recording: r, t: t, disk: d, mnt: t.TempDir()}
