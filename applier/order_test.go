@@ -53,22 +53,22 @@ func TestTheOrderOfADurableWrite(t *testing.T) {
 		calls  string // has to match what was called, one call a line
 	}{
 		{"a new file", func(c *capitol, _ map[string]journal.NodeID) { c.file(journal.Root, "new", "text") },
-			`write .*\n(.*\n)*fsync <.+>\n(.*\n)*rename <new>\n(.*\n)*fsync <\.>\nrecord <>\n`},
+			`write .*\n(.*\n)*fsync <.+>\n(.*\n)*rename <new>\n(.*\n)*(fsync|syncfs) <\.>\nrecord <>\n`},
 		{"a new large file", func(c *capitol, _ map[string]journal.NodeID) { c.file(journal.Root, "new", large) },
-			`write .*\n(.*\n)*fsync <.+>\n(.*\n)*rename <new>\n(.*\n)*fsync <\.>\nrecord <>\n`},
+			`write .*\n(.*\n)*fsync <.+>\n(.*\n)*rename <new>\n(.*\n)*(fsync|syncfs) <\.>\nrecord <>\n`},
 		{"an edit", func(c *capitol, ids map[string]journal.NodeID) { c.write(ids["f"], "other") },
-			`write .*\n(.*\n)*fsync <.+>\n(.*\n)*rename <f>\n(.*\n)*fsync <\.>\nrecord <>\n`},
+			`write .*\n(.*\n)*fsync <.+>\n(.*\n)*rename <f>\n(.*\n)*(fsync|syncfs) <\.>\nrecord <>\n`},
 		{"a line of a log", func(c *capitol, ids map[string]journal.NodeID) { c.grow(ids["log"], "line\n") },
 			`write <log>\n(.*\n)*fsync <log>\nrecord <>\n`},
 		{"a new mode", func(c *capitol, ids map[string]journal.NodeID) {
 			c.edit(ids["f"], func(n *journal.Node) { n.Mode = 0o600 })
 		}, `chmod <f>\n(.*\n)*fsync <f>\n(.*\n)*record <>\n`},
 		{"a move", func(c *capitol, ids map[string]journal.NodeID) { c.move(ids["f"], ids["d"], "g") },
-			`rename <g>\n(.*\n)*fsync <\.>\n(.*\n)*fsync <\.>\nrecord <>\n`},
+			`rename <g>\n(.*\n)*fsync <\.>\n(.*\n)*(fsync|syncfs) <\.>\nrecord <>\n`},
 		{"a removal", func(c *capitol, ids map[string]journal.NodeID) { c.remove(ids["f"]) },
-			`rename <f>\n(.*\n)*fsync <\.>\nrecord <>\n`},
+			`rename <f>\n(.*\n)*(fsync|syncfs) <\.>\nrecord <>\n`},
 		{"a new directory", func(c *capitol, _ map[string]journal.NodeID) { c.dir(journal.Root, "e") },
-			`mkdir <.+>\n(.*\n)*rename <e>\n(.*\n)*fsync <\.>\nrecord <>\n`},
+			`mkdir <.+>\n(.*\n)*rename <e>\n(.*\n)*(fsync|syncfs) <\.>\nrecord <>\n`},
 		{"many new files", func(c *capitol, _ map[string]journal.NodeID) {
 			for i := range 100 {
 				c.file(journal.Root, fmt.Sprint(i), "text")
@@ -112,7 +112,7 @@ func TestAPreparedFileIsFlushedBeforeItHasAName(t *testing.T) {
 	set := c.set()
 	a.Prepare(t.Context(), &set, c)
 	mustApply(t, a, set, c)
-	inOrder(t, calls.String(), `write <>\n(.*\n)*fsync <>\n(.*\n)*link <new>\n(.*\n)*fsync <\.>\nrecord <>\n`)
+	inOrder(t, calls.String(), `write <>\n(.*\n)*fsync <>\n(.*\n)*link <new>\n(.*\n)*(fsync|syncfs) <\.>\nrecord <>\n`)
 }
 
 // TestWhatFailedToFlushIsNeverPlaced: after a failed fsync the kernel may have dropped the
