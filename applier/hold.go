@@ -43,18 +43,19 @@ const (
 
 func holdPath(root string) string { return filepath.Join(root, StateName, holdName) }
 
-// ReadHold reads a destination's hold; nil if there is none.
+// ReadHold reads a destination's hold; nil if there is none. One that is damaged is none:
+// nobody has confirmed it, and the set that is held writes it anew.
 func ReadHold(root string) (*Hold, error) {
 	text, err := os.ReadFile(holdPath(root))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	h := new(Hold)
-	if err == nil {
-		err = json.Unmarshal(text, h)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read hold: %w", err)
+	}
+	h := new(Hold)
+	if json.Unmarshal(text, h) != nil {
+		return nil, nil
 	}
 	return h, nil
 }

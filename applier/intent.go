@@ -118,22 +118,30 @@ func readIntent(f *beneath.File) (tasks []intended, err error) {
 	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
 		return nil, err
 	}
+	return parseIntent(b), nil
+}
+
+func parseIntent(b []byte) (tasks []intended) {
+	if len(b) < intentHead {
+		return nil
+	}
 	size := binary.BigEndian.Uint64(b)
 	if size == 0 || size > uint64(len(b)-intentHead) {
-		return nil, nil
+		return nil
 	}
 	text := b[intentHead : intentHead+size]
 	if crc32.Checksum(text, checksum) != binary.BigEndian.Uint32(b[8:]) {
-		return nil, nil
+		return nil
 	}
+	var err error
 	for len(text) > 0 {
 		var i intended
 		if text, err = i.cut(text); err != nil {
-			return nil, nil
+			return nil
 		}
 		tasks = append(tasks, i)
 	}
-	return tasks, nil
+	return tasks
 }
 
 // The heads of an intent without tasks: a process that may still change things

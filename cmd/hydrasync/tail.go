@@ -214,7 +214,7 @@ func (t *tailConf) read(ctx context.Context, a *app, w *web, since *uint64) erro
 
 func (t *tailConf) print(w io.Writer, raw []byte, e *stream.Event) error {
 	if t.json {
-		_, err := fmt.Fprintf(w, "%s\n", raw)
+		_, err := fmt.Fprintln(w, plainJSON(string(raw)))
 		return err
 	}
 	when, more := "", ""
@@ -223,12 +223,12 @@ func (t *tailConf) print(w io.Writer, raw []byte, e *stream.Event) error {
 	}
 	switch {
 	case e.Text != "":
-		more = "  " + e.Text
+		more = "  " + plainText(e.Text)
 	case e.EventState != nil && e.Size != nil:
 		more = "  " + bytesText(*e.Size)
 	case e.EventState != nil && e.Target != "":
-		more = "  -> " + e.Target
+		more = "  -> " + plainText(e.Target)
 	}
-	_, err := fmt.Fprintf(w, "%8d  %s  %-8s %s%s\n", e.Seq, when, e.What, e.Path, more)
+	_, err := fmt.Fprintf(w, "%8d  %s  %-8s %s%s\n", e.Seq, when, plainText(e.What), plainText(e.Path), more)
 	return err
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -60,7 +62,12 @@ func newVersion(a *app) *cobra.Command {
 
 // printJSON writes a report for programs.
 func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
+	var text strings.Builder
+	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(a.out, plainJSON(text.String()))
+	return err
 }
