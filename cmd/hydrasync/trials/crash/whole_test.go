@@ -54,8 +54,12 @@ func (w *scene) whole() error {
 func (w *scene) tidy() error {
 	known := map[string]bool{"journal.db": true, "journal.db-wal": true, "journal.db-shm": true, "journal.db.lock": true, "admin.sock": true,
 		"tree.json": true, "chunks": true, "staging": true, "parked": true, "trash": true, "intent": true}
-	states, _ := filepath.Glob(filepath.Join(w.state, "*"))
-	for _, folder := range append(states, filepath.Join(w.dst, stateName)) {
+	folders := []string{filepath.Join(w.dst, stateName)}
+	journals, _ := filepath.Glob(filepath.Join(w.state, "*", "journal.db"))
+	for _, j := range journals {
+		folders = append(folders, filepath.Dir(j))
+	}
+	for _, folder := range folders {
 		entries, err := os.ReadDir(folder)
 		if err != nil {
 			return err
