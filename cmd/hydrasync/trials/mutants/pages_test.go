@@ -52,6 +52,19 @@ func TestEveryGuaranteeNamesTestsThatExist(t *testing.T) {
 	}
 }
 
+// So are the parts of the campaign.
+func TestThePartsOfTheCampaignExist(t *testing.T) {
+	parts := holder.FindAllStringSubmatch(read1(t, "docs/testing.md"), -1)
+	for _, m := range parts {
+		if !hasTest(t, m[2], m[1]) {
+			t.Errorf("there is no %s in %s", m[1], m[2])
+		}
+	}
+	if len(parts) < 10 {
+		t.Errorf("%d parts only", len(parts))
+	}
+}
+
 // README's promises lead to their meanings, all of them.
 func TestThePromisesOfTheREADMELeadToTheirMeaning(t *testing.T) {
 	var want []string
