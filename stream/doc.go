@@ -31,13 +31,24 @@
 //	GET /v1/trees/NAME/stream HTTP/1.1
 //	Upgrade: websocket
 //	Sec-WebSocket-Protocol: hydrasync.v1
-//	Authorization: Bearer TOKEN           (if the capitol wants one)
+//	Authorization: Bearer TOKEN           (if the capitol wants one: its token, or a city's credential)
 //
 // without an Origin header (browsers are refused with 403) and without
 // permessage-deflate. 401 and 403 mean that the request may not be heard, 404
 // that there is no such tree, 400 that no subprotocol is in common, 426 that
-// this is no websocket; these are final and have a JSON body {"error", "hint"}.
+// this is no websocket; these are final and have a JSON body {"error", "hint"}. 429 with
+// Retry-After asks to keep away for so many seconds.
 // Any other answer is worth another attempt. Redirects are not followed.
+//
+// A city gets its credential with
+//
+//	POST /v1/join HTTP/1.1
+//	{"code": SECRET}
+//
+// which is answered, once, with {"city": NAME, "credential": TOKEN, "node": ID of the capitol,
+// "trees": [{"name", "sub_dirs"}]}, names in base64; 403 means that the code is not good.
+// A credential and a code's secret are "hsc_" and 32 random bytes in base64url. With a credential everything
+// below is limited to what is granted: other trees answer 404, and other content is moved.
 //
 // Every message is binary and is one frame:
 //
@@ -63,7 +74,8 @@
 // # Frames of a city
 //
 //	1 hello    1 versions [uint], 2 tree, 3 position pos, 4 sub_dirs [bytes], 5 features [bytes],
-//	           6 has_content bool, 7 compare bool, 8 city's name, 9 heartbeat ms, 10 window bytes
+//	           6 has_content bool, 7 compare bool, 8 city's name, 9 heartbeat ms, 10 window bytes,
+//	           11 the name by which it has joined
 //	2 want     1 request, 2 node, 3 digest, 4 generation, 5 offset, 6 length
 //	3 cancel   1 request
 //	4 pulse    1 position pos, 2 scope digest
@@ -192,12 +204,14 @@
 //
 // Code 1 protocol, 2 version, 3 tree, 4 too much at once, 5 internal, 6 stale
 // (the city's place was compacted away or the journal began a new epoch: come
-// again). The capitol closes after it. Permanent: the same hello will be
+// again), 7 grant (more is asked for than the city may have, the credential is of another city, or
+// what it may have was changed). The capitol closes after it. Permanent: the same hello will be
 // refused again.
 //
 // # Limits of this implementation
 //
 // A copy of a small file is sent although the city may hold the same bytes
 // under another name; only what is larger than [MaxInline] is asked for and
-// so saved. The token is one for all trees of a server.
+// so saved. What a city may have of a tree are whole directories; with a directory come the
+// names and states of those on the way to it, the tree's seq and the whole tree's digest.
 package stream

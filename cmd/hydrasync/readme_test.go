@@ -19,7 +19,11 @@ func TestCommandsThatPeopleAreToldToTypeExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := map[string]string{"README.md": string(text)}
+	network, err := os.ReadFile("../../docs/network.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{"README.md": string(text), "docs/network.md": string(network)}
 	each(newRoot(newApp(os.Stdout, os.Stderr)), func(c *cobra.Command) {
 		texts[c.CommandPath()] = c.Example
 		if c.Example == "" && !c.HasParent() || c.Short == "" {

@@ -1,0 +1,160 @@
+package highways
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pemFile makes a certificate for 127.0.0.1 that has signed itself, and its key, in one file.
+func pemFile(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true,
+		BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "both.pem")
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})...)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestACapitolWithCertificateAndKeyInOneFile(t *testing.T) {
+	file := pemFile(t)
+	l := newLand(t, "--pem-file", file)
+	dst := filepath.Join(l.dir, "dst")
+	city := start(t, "join", l.invite("a"), "--to", dst)
+	arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
+	if _, err := os.Stat(filepath.Join(l.state, "identity")); err == nil {
+		t.Error("the capitol has made a certificate of its own beside")
+	}
+	out, exit := run(t, "city", "--from", "wss://"+l.url+"/t", "--to", filepath.Join(l.dir, "other"), "--tls-ca", file, "--once")
+	if exit != 1 || !strings.Contains(out, "missing or wrong") {
+		t.Errorf("somebody without a credential ended with %d:\n%s", exit, out)
+	}
+	old := &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}
+	if conn, err := tls.Dial("tcp", l.url, old); err == nil {
+		conn.Close()
+		t.Error("it speaks TLS 1.2")
+	}
+}
+
+// A proxy ends TLS with a certificate of its own; the capitol trusts what it says of
+// callers, and city and capitol know each other by the credential.
+func TestACapitolBehindAProxyThatEndsTLS(t *testing.T) {
+	l := newLand(t, "--listen", "127.0.0.1", "--behind-proxy")
+	file := pemFile(t)
+	pair, err := tls.LoadX509KeyPair(file, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: l.url})
+		r.Out.Header.Set("X-Forwarded-For", "192.0.2.77")
+	}}
+	srv := &http.Server{Handler: http.StripPrefix("/behind", forward), ErrorLog: log.New(io.Discard, "", 0)}
+	go srv.Serve(ln)
+	t.Cleanup(func() { srv.Close() })
+
+	if out, exit := run(t, "invite", "a", "--state", l.state); exit != 2 || !strings.Contains(out, "only you know at which address") {
+		t.Errorf("an invitation without an address ended with %d:\n%s", exit, out)
+	}
+	code := l.invite("a", "--address", "https://"+ln.Addr().String()+"/behind")
+	dst := filepath.Join(l.dir, "dst")
+	if out, exit := l.join(code, filepath.Join(l.dir, "other")); exit != 1 || !strings.Contains(out, "certificate") {
+		t.Errorf("a city that does not know the proxy's authority ended with %d:\n%s", exit, out)
+	}
+	city := start(t, "join", code, "--to", dst, "--tls-ca", file)
+	arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
+	mustWrite(t, filepath.Join(l.src, "second"), "2")
+	arrives(t, filepath.Join(dst, "second"), "2", city, l.capitol)
+	if out, exit := l.join(code, filepath.Join(l.dir, "third"), "--tls-ca", file); exit != 1 {
+		t.Errorf("a second time: %d\n%s", exit, out)
+	}
+	l.capitol.says(`"remote":"192.0.2.77","reason":"used join code"`)
+	if out, exit := run(t, "status", "ws://"+l.url); exit != 1 {
+		t.Errorf("who comes past the proxy, without a credential, is served (%d):\n%s", exit, out)
+	}
+}
+
+// 0.0.0.0 leads to this machine, and is no address that hydrasync knows for it.
+func TestStatusWarnsOfPlainLinks(t *testing.T) {
+	l := newLand(t, "--insecure")
+	dst := filepath.Join(l.dir, "dst")
+	from := "ws://" + strings.Replace(l.url, "127.0.0.1", "0.0.0.0", 1) + "/t"
+	if out, exit := run(t, "city", "--from", from, "--to", dst); exit != 2 || !strings.Contains(out, "--insecure") {
+		t.Errorf("it was not meant: %d\n%s", exit, out)
+	}
+	city := start(t, "city", "--from", from, "--to", dst, "--insecure")
+	arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
+	for _, args := range [][]string{{"status", dst}, {"status", "--state", l.state}} {
+		if out := mustRun(t, args...); !strings.Contains(out, "  WARNING ") {
+			t.Errorf("%q does not warn:\n%s", args, out)
+		}
+	}
+	l.capitol.says("everybody who reaches 0.0.0.0")
+	safe := start(t, "join", newLand(t).invite("a"), "--to", filepath.Join(l.dir, "safe"))
+	await(t, "the other city", safe.printed, func() bool {
+		out, exit := run(t, "status", filepath.Join(l.dir, "safe"))
+		return exit == 0 && strings.Contains(out, "in step") && !strings.Contains(out, "WARNING")
+	})
+}
+
+// A loop in a shell script is all that many cities need.
+func TestManyCitiesJoinByALoop(t *testing.T) {
+	many := 5
+	if os.Getenv("HYDRASYNC_FAULTS") == "long" {
+		many = 100
+	}
+	l := newLand(t)
+	script := fmt.Sprintf(`for i in $(seq %d); do
+		%[2]s invite city$i --state %[3]s --address %[4]s --quiet | %[2]s join - --to %[5]s/dst$i --no-start || exit 1
+	done`, many, program, l.state, l.url, l.dir)
+	began := time.Now()
+	if out, err := shell(script); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%d cities have joined in %v", many, time.Since(began))
+	var cities []*process
+	for i := range many {
+		cities = append(cities, start(t, "run", "--config", config(filepath.Join(l.dir, fmt.Sprint("dst", i+1)))))
+	}
+	for i, c := range cities {
+		arrives(t, filepath.Join(l.dir, fmt.Sprint("dst", i+1), "first"), "1", c)
+	}
+	if out := mustRun(t, "city", "list", "--state", l.state); strings.Count(out, " joined ") != many {
+		t.Errorf("not all have joined:\n%s", out)
+	}
+}

@@ -1,0 +1,7 @@
+// Package highways tries networks of machines with the built program: who may
+// join and who may not, what a revoked city still gets, and where secrets are seen.
+//
+// A capitol listens on every address, so it speaks TLS with its own certificate; cities
+// come by 127.0.0.1. What was refused must be named in the capitol's log, and must have
+// left nothing on the city's disk.
+package highways
