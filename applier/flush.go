@@ -99,7 +99,7 @@ func (r *round) flushDirs() error {
 		return r.folders.root.Top().SyncAll()
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.flush.dirs)) {
-		if t := r.byID[id]; t != nil && (t.gone || t.state == failed) {
+		if t := r.byID[id]; t != nil && t.state == failed {
 			continue
 		}
 		dir, release, err := r.places.dir(id)

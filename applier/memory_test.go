@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/applier/beneath/memory"
@@ -100,13 +101,29 @@ func (r *replica) sound(t fataler) {
 	if err != nil || st.State != "ok" || st.FailedAll+st.Owed > 0 {
 		t.Errorf("status: %v %+v", err, st)
 	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		left := r.left()
+		if left == "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("%q is left", left)
+			return
+		}
+		r.Settle() // what nobody wants any more may still have been coming
+	}
+}
+
+// left is what nothing is waiting for, in staging or parked.
+func (r *replica) left() string {
 	for path := range r.disk.All() {
 		for _, dir := range []string{"staging/", "parked/"} {
 			if strings.HasPrefix(path, applier.StateName+"/"+dir) {
-				t.Errorf("%q is left", path)
+				return path
 			}
 		}
 	}
+	return ""
 }
 
 // unlikeBut is unlike for a tree with strangers' files, known by their contents, and the

@@ -132,10 +132,11 @@ func (s *search) tell(f *found, at spot, fresh, displaced bool) error {
 	return nil
 }
 
-// tellLost is for what is nowhere: if it was to go, it is gone; else its row loses
-// its place, and a later set makes it anew.
+// tellLost is for what is nowhere: if it was to go, it is gone, once the directory
+// without it is flushed; else its row loses its place, and a later set makes it anew.
 func (s *search) tellLost(f *found) error {
 	if f.told && f.gone {
+		s.flush.touch(f.old.Node.Parent)
 		s.entries = append(s.entries, f.entry)
 		return nil
 	}

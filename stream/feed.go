@@ -85,8 +85,8 @@ func (f *feeder) room(ctx context.Context) error {
 func (f *feeder) rest(ctx context.Context) error {
 	for {
 		head := f.tree.Journal.Position()
-		if head.Epoch != f.at.Epoch {
-			return journal.ErrOtherEpoch // a relay whose own capitol is a new one
+		if head.Epoch != f.at.Epoch || head.Seq < f.at.Seq {
+			return journal.ErrOtherEpoch // a relay whose own capitol is a new one, or was rolled back
 		}
 		behind := head.Seq > f.at.Seq
 		switch due := !time.Now().Before(f.due); {

@@ -24,6 +24,7 @@ type share struct {
 	pages  pages
 	proven journal.Position // of scope
 	scope  journal.Digest
+	added  time.Time // when the scope was added up
 }
 
 // readTime bounds a read that others wait for: it must not end with the
@@ -110,17 +111,22 @@ func (s *share) turn(ctx context.Context, pg *page, since journal.Seq, ahead jou
 	}
 }
 
-// digest is the scope's, remembered while the head stays.
+// digestAge is how long a digest is remembered while the head stays: a relay's rows
+// change without it, when a path is made at last that could not be made before. For
+// as many cities as there are it is one look a second.
+const digestAge = time.Second
+
+// digest is the scope's.
 func (s *share) digest(ctx context.Context) (journal.Digest, journal.Position, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if head := s.tree.Journal.Position(); head == s.proven && !head.IsZero() {
+	if head := s.tree.Journal.Position(); head == s.proven && !head.IsZero() && time.Since(s.added) < digestAge {
 		return s.scope, s.proven, nil
 	}
 	scope, pos, err := s.tree.Journal.ScopeDigest(ctx, s.subDirs)
 	if err != nil {
 		return journal.Digest{}, journal.Position{}, err
 	}
-	s.scope, s.proven = scope, pos
+	s.scope, s.proven, s.added = scope, pos, time.Now()
 	return scope, pos, nil
 }
