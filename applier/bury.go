@@ -25,7 +25,7 @@ func (r *round) bury() {
 
 func (r *round) buryOne(t *task) {
 	t.within = t.known && r.underground(t.old.Node.Parent)
-	t.gone, t.state = true, todo
+	t.gone, t.state, t.stays = true, todo, false
 	r.ended[t.node.ID] = true
 	t.entry.Change = journal.Change{Gone: true, Node: journal.Node{ID: t.node.ID}}
 	t.node = &t.entry.Change.Node

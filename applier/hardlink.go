@@ -160,7 +160,7 @@ func (r *round) donor(t *task) (spot, journal.Lack, error) {
 	for i := range rows {
 		s := &rows[i]
 		other := r.byID[s.Node.ID]
-		if other != nil && (other == t || other.state != done) || s.Node.ID < 0 || !sameInode(&s.Node, t.node) {
+		if other != nil && (other == t || !other.stays) || s.Node.ID < 0 || !sameInode(&s.Node, t.node) {
 			continue
 		}
 		at, _, err := r.places.of(s.Node.ID)

@@ -99,7 +99,7 @@ func (r *round) newTask(e journal.Entry) (*task, error) {
 			return nil, nil
 		}
 		// A comparison may have told it ahead of its turn: then it is not in the log yet.
-		t.state, t.seen = done, t.old.Seen
+		t.state, t.stays, t.seen = done, true, t.old.Seen
 	}
 	if !t.known {
 		t.old = journal.Stored{} // a tombstone says nothing about the disk

@@ -97,6 +97,7 @@ type task struct {
 	grown    bool           // appended in place
 	late     bool           // a directory that gets its mode when all is placed
 	met      bool           // its old object was looked for
+	stays    bool           // it was done from the start; unlike state, nobody changes it beside others
 	within   bool           // it goes with a directory that goes, and is counted there
 
 	state state
