@@ -68,7 +68,11 @@ func (f *feeder) pause(ctx context.Context) error {
 			}
 		})
 	}
+	f.pauses(stop)
 	err := f.tree.Journal.Wait(until, f.at.Seq)
+	if f.paused(f.at.Seq) {
+		f.due = time.Now()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

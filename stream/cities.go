@@ -13,6 +13,7 @@ func (s *Server) enter(p *subscription) {
 	s.mu.Lock()
 	s.subs[p] = struct{}{}
 	s.mu.Unlock()
+	s.bell.ring()
 	s.meter.joined.Add(1)
 }
 
@@ -20,6 +21,7 @@ func (s *Server) exit(p *subscription) {
 	s.mu.Lock()
 	delete(s.subs, p)
 	s.mu.Unlock()
+	s.bell.ring()
 }
 
 // City is a connected city, for status.
@@ -58,6 +60,8 @@ type standing struct {
 	told  journal.Position // the last that the city was told
 	acked journal.Position // the last that the city has confirmed
 	waits bool             // the comparison has not begun: the tree is not certain
+	urged journal.Seq      // when it is told so far, it hears a heartbeat at once; zero: nobody asked
+	rouse func()           // ends its pause; nil: it makes none
 }
 
 func (s *standing) tell(pos journal.Position) {
@@ -72,8 +76,8 @@ func (s *standing) setWaits(waits bool) {
 	s.mu.Unlock()
 }
 
-// confirm notes what the city says it has on disk. It is for display only, and
-// refused when it cannot be.
+// confirm notes what the city says it has on disk. It is for display and for who waits
+// for it, and refused when it cannot be.
 func (s *standing) confirm(m Beat) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

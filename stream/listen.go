@@ -59,7 +59,11 @@ func (p *subscription) hear(ctx context.Context, k kind, payload []byte) error {
 		if err != nil {
 			return err
 		}
-		return p.confirm(m)
+		if err := p.confirm(m); err != nil {
+			return err
+		}
+		p.srv.bell.ring()
+		return nil
 	}
 	return broken("frame %d from a city", k)
 }

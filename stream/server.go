@@ -75,6 +75,7 @@ type Server struct {
 	codec *codec
 	trees map[string]*tree
 	meter meter
+	bell  bell // a city has come, gone or confirmed
 	// buffers are the websockets' write buffers: an idle connection has none.
 	buffers sync.Pool
 	pieces  sync.Pool // of memory for one content frame each

@@ -22,6 +22,7 @@ type Config struct {
 	MaxWait     time.Duration // a file written without end is appended after this; zero: [DefaultMaxWait]
 	Reconcile   time.Duration // between two full comparisons; zero: [DefaultReconcile]. A network file system gets more of them
 	Lists       *chunk.Store  // of large files, for cities that ask what an edit changed; nil: none are made
+	Echo        string        // a folder of its own outside the tree, for [Watcher.Barrier]; it is made. Empty: there is no barrier
 	Log         zerolog.Logger
 }
 

@@ -38,6 +38,7 @@ const (
 type inotify struct {
 	root string
 	to   hints
+	own  *echoes
 	log  zerolog.Logger
 	fs   *fsnotify.Watcher
 	asks chan ask
@@ -57,7 +58,7 @@ type answer struct {
 	err   error
 }
 
-func newInotify(root string, to hints, log zerolog.Logger) (*inotify, error) {
+func newInotify(root string, to hints, own *echoes, log zerolog.Logger) (*inotify, error) {
 	fs, err := fsnotify.NewBufferedWatcher(eventBuffer)
 	if errors.Is(err, unix.EMFILE) {
 		return nil, &RootError{root, err, "the limit of inotify instances or open files is reached: raise it, e.g. sysctl fs.inotify.max_user_instances=512"}
@@ -65,8 +66,16 @@ func newInotify(root string, to hints, log zerolog.Logger) (*inotify, error) {
 	if err != nil {
 		return nil, &RootError{root, err, ""}
 	}
-	return &inotify{root: root, to: to, log: log, fs: fs, asks: make(chan ask), table: newTable()}, nil
+	if own != nil {
+		if err := fs.Add(own.dir); err != nil {
+			log.Warn().Err(err).Msg("nobody can wait for what was saved: the folder for echoes cannot be watched")
+			own = nil
+		}
+	}
+	return &inotify{root: root, to: to, own: own, log: log, fs: fs, asks: make(chan ask), table: newTable()}, nil
 }
+
+func (n *inotify) echo() (<-chan struct{}, error) { return n.own.call() }
 
 func (n *inotify) run(ctx context.Context) error {
 	drained := make(chan struct{})
@@ -128,6 +137,9 @@ func (n *inotify) drainErrors() {
 // hear makes a path dirty. The operation is a hint of no more than this: a
 // directory that moved or went is no longer where its watches say it is.
 func (n *inotify) hear(ev fsnotify.Event) {
+	if n.own.hear(ev.Name) {
+		return
+	}
 	path, ok := n.relative(ev.Name)
 	if !ok {
 		return

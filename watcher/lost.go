@@ -62,6 +62,7 @@ func (r *root) empty() (bool, error) {
 }
 
 func (w *Watcher) lose(ctx context.Context, why error) {
+	w.losses.Add(1)
 	w.facts.set(func(s *Status) { s.State, s.Why = SourceLost, why.Error() })
 	w.note(ctx, journal.SourceLost, time.Now(), "%v", why)
 }

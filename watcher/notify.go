@@ -15,6 +15,8 @@ type notifier interface {
 	watch(ctx context.Context, dir string, id ident) (fresh bool, err error)
 	// watches is how many directories are heard.
 	watches() int
+	// echo closes what it returns once everything was heard that had happened before the call.
+	echo() (<-chan struct{}, error)
 	// run hears until ctx ends.
 	run(ctx context.Context) error
 }

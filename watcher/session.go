@@ -36,7 +36,7 @@ func (w *Watcher) newSession(back bool) (*session, error) {
 		Watcher: w, root: r, reader: newReader(r, w.cfg.Lists), dirty: newDirty(), walks: newWalks(),
 		wishes: make(chan chan error), overflow: make(chan struct{}, 1), over: make(chan struct{}), back: back,
 	}
-	n, err := newInotify(r.path, earshot{s}, w.log)
+	n, err := newInotify(r.path, earshot{s}, w.echoes, w.log)
 	s.notify = n
 	return s, err
 }
@@ -79,6 +79,7 @@ type earshot struct{ s *session }
 func (e earshot) path(path string) { e.s.dirty.hear(path, oneName) }
 
 func (e earshot) overflow() {
+	e.s.losses.Add(1)
 	select {
 	case e.s.overflow <- struct{}{}:
 	default:

@@ -3,6 +3,8 @@ package watcher
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,13 +28,14 @@ type walks struct {
 	stack []task // the last one first: what is open stays small
 	more  *sync.Cond
 	ended bool
-	works int           // tasks that walkers are at
+	works int // tasks that walkers are at
+	jobs  map[*job]struct{}
 	units chan unit     // short: walkers wait for the look, so memory stays bounded
 	found chan struct{} // one token: units may hold something
 }
 
 func newWalks() *walks {
-	w := &walks{units: make(chan unit, 2*walkers), found: make(chan struct{}, 1)}
+	w := &walks{jobs: make(map[*job]struct{}), units: make(chan unit, 2*walkers), found: make(chan struct{}, 1)}
 	w.more = sync.NewCond(&w.mu)
 	return w
 }
@@ -152,6 +155,9 @@ func (w *walks) push(tasks ...task) {
 	}
 	w.mu.Lock()
 	w.stack = append(w.stack, tasks...)
+	for _, t := range tasks {
+		w.jobs[t.job] = struct{}{}
+	}
 	w.mu.Unlock()
 	w.more.Broadcast()
 }
@@ -190,6 +196,20 @@ func (w *walks) done(j *job) {
 		w.push(absences...)
 		j.finish()
 	}
+	select {
+	case <-j.done:
+		w.mu.Lock()
+		delete(w.jobs, j)
+		w.mu.Unlock()
+	default:
+	}
+}
+
+// under lists the jobs that are under way.
+func (w *walks) under() []*job {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.jobs))
 }
 
 // start begins a job and returns it.

@@ -17,8 +17,9 @@ func (n lateWatch) watch(_ context.Context, dir string, _ ident) (bool, error) {
 	return true, os.WriteFile(filepath.Join(n.root, dir, "late"), nil, 0o644)
 }
 
-func (lateWatch) watches() int                  { return 0 }
-func (lateWatch) run(ctx context.Context) error { return nil }
+func (lateWatch) watches() int                   { return 0 }
+func (lateWatch) echo() (<-chan struct{}, error) { return nil, nil }
+func (lateWatch) run(ctx context.Context) error  { return nil }
 
 // A directory is watched first and listed then: what is made in between makes an event, and
 // what was made before is in the listing.

@@ -25,6 +25,8 @@ type Watcher struct {
 	bodies   bodies
 	ruleset  atomic.Pointer[rules]
 	ready    chan struct{}
+	echoes   *echoes
+	losses   atomic.Uint64 // see Lost
 
 	mu   sync.Mutex
 	life life // guarded by mu
@@ -50,6 +52,9 @@ func New(cfg Config) (*Watcher, error) {
 		patience: patience{cfg.Debounce, cfg.MaxWait}, life: life{root: r},
 	}
 	w.facts.st.State = Scanning
+	if w.echoes, err = newEchoes(cfg.Echo); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
 	rs, err := r.readRules(cfg.IgnoreFile, cfg.Ignore)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read ignore rules: %w", err), r.close())

@@ -28,6 +28,7 @@ const socketName = "admin.sock"
 type admin struct {
 	status    func(context.Context) (any, error)
 	reconcile func(context.Context) error
+	wait      func(ctx context.Context, who string, timeout time.Duration) (any, error)
 	retry     func() // what the destination refused: a hold was confirmed
 }
 
@@ -72,6 +73,16 @@ func (d *admin) routes() http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { answer(w)(d.status(r.Context())) })
 	if d.reconcile != nil {
 		mux.HandleFunc("POST /reconcile", func(w http.ResponseWriter, r *http.Request) { answer(w)(nil, d.reconcile(r.Context())) })
+	}
+	if d.wait != nil {
+		mux.HandleFunc("POST /wait", func(w http.ResponseWriter, r *http.Request) {
+			timeout, err := time.ParseDuration(r.URL.Query().Get("timeout"))
+			if err != nil {
+				answer(w)(nil, err)
+				return
+			}
+			answer(w)(d.wait(r.Context(), r.URL.Query().Get("city"), timeout))
+		})
 	}
 	if d.retry != nil {
 		mux.HandleFunc("POST /retry", func(w http.ResponseWriter, _ *http.Request) {

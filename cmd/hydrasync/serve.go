@@ -50,15 +50,15 @@ func openSource(conf treeConf, state stateFolder, log zerolog.Logger, to ...stri
 	if err := remember(s.folder, known); err != nil {
 		return nil, errors.Join(err, s.journal.Close())
 	}
-	if s.watch, err = watcher.New(conf.watcher(s.journal, chunk.NewStore(filepath.Join(s.folder, chunksName)), s.log)); err != nil {
+	if s.watch, err = watcher.New(conf.watcher(s.journal, chunk.NewStore(filepath.Join(s.folder, chunksName)), filepath.Join(s.folder, echoName), s.log)); err != nil {
 		return nil, errors.Join(err, s.journal.Close())
 	}
 	return s, nil
 }
 
 // watcher is the configuration of the room that looks.
-func (t *treeConf) watcher(j *journal.Journal, lists *chunk.Store, log zerolog.Logger) watcher.Config {
-	return watcher.Config{Root: t.Dir, Journal: j, Lists: lists, Ignore: t.Ignore, IgnoreFile: t.IgnoreFile, AcceptEmpty: t.acceptEmpty,
+func (t *treeConf) watcher(j *journal.Journal, lists *chunk.Store, echo string, log zerolog.Logger) watcher.Config {
+	return watcher.Config{Root: t.Dir, Journal: j, Lists: lists, Echo: echo, Ignore: t.Ignore, IgnoreFile: t.IgnoreFile, AcceptEmpty: t.acceptEmpty,
 		Debounce: time.Duration(t.Debounce), MaxWait: time.Duration(t.MaxWait), Reconcile: time.Duration(t.Reconcile), Log: log}
 }
 
@@ -85,6 +85,7 @@ func (s *source) admin() *admin {
 	return &admin{
 		status:    func(ctx context.Context) (any, error) { return s.report(ctx) },
 		reconcile: s.watch.Reconcile,
+		wait:      s.wait,
 	}
 }
 

@@ -41,6 +41,7 @@ type record struct {
 const (
 	recordName  = "tree.json"
 	journalName = "journal.db"
+	echoName    = "echo"   // see [watcher.Watcher.Barrier]
 	chunksName  = "chunks" // what large files consist of: a cache, remade when it is lost
 )
 
