@@ -27,6 +27,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/crypto/acme"
 
 	"github.com/hydrasync/hydrasync/journal/ledger"
@@ -201,7 +202,7 @@ func TestACertificateFromAnAuthority(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		if err := d.settle(ctx, state); err != nil {
+		if err := d.settle(ctx, state, zerolog.Nop()); err != nil {
 			t.Fatal(err)
 		}
 		srv, err := d.server(nil, newApp(os.Stdout, os.Stderr).logger())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,6 +23,7 @@ type door struct {
 	show  func() *tls.Certificate // nil: plain
 	acme  *acmeDoor               // the certificate comes from an authority
 	own   bool                    // the machine's own certificate, which settle finds or makes
+	pin   string                  // of the certificate, where no authority vouches for it
 	open  bool                    // who has no credential is let in
 	book  *ledger.Ledger
 	gate  *gate
@@ -80,7 +82,7 @@ func (d *door) certificate(state stateFolder) error {
 }
 
 // settle opens what the machine keeps of itself and of others; it is made where there is none.
-func (d *door) settle(ctx context.Context, state stateFolder) (err error) {
+func (d *door) settle(ctx context.Context, state stateFolder, log zerolog.Logger) (err error) {
 	if d.own {
 		own, err := identity.Own(identityFolder(state))
 		if err != nil {
@@ -89,9 +91,9 @@ func (d *door) settle(ctx context.Context, state stateFolder) (err error) {
 		d.show = func() *tls.Certificate { return &own }
 	}
 	if d.book, err = ledger.Open(ctx, string(state)); err != nil {
-		return err
+		return &failure{err: err, hint: cmp.Or(hintOf(err), "name a folder that can be written: --state DIR"), code: codeFailed}
 	}
-	d.gate = newGate(d.book)
+	d.gate = newGate(d.book, log)
 	return nil
 }
 
@@ -144,7 +146,7 @@ func (d *door) listen(ctx context.Context, trees []stream.Tree) (net.Listener, e
 			s.Pin, err = identity.PinOf(d.show())
 		}
 	}
-	if err == nil {
+	if d.pin = s.Pin; err == nil {
 		err = d.book.Serves(ctx, s)
 	}
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/hydrasync/hydrasync/journal/ledger"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -14,6 +16,7 @@ import (
 // else of its city, whichever process has changed it.
 type gate struct {
 	book *ledger.Ledger
+	log  zerolog.Logger
 
 	mu   sync.Mutex // also around reading the ledger: what was read before a change is not kept after it
 	held map[string]*heldPass
@@ -33,8 +36,8 @@ type sighting struct {
 	remote string
 }
 
-func newGate(book *ledger.Ledger) *gate {
-	return &gate{book: book, held: make(map[string]*heldPass), seen: make(map[string]sighting)}
+func newGate(book *ledger.Ledger, log zerolog.Logger) *gate {
+	return &gate{book: book, log: log, held: make(map[string]*heldPass), seen: make(map[string]sighting)}
 }
 
 // Admit implements [stream.Gate].
@@ -85,8 +88,35 @@ func unfit(city string, err error) error {
 	return err
 }
 
-// follow ends passes that do not hold any more, until ctx ends.
-func (g *gate) follow(ctx context.Context) error { return g.book.Watch(ctx, g.revise) }
+// again is how long a ledger that could not be read is left alone.
+const again = time.Second
+
+// follow ends passes that do not hold any more, until ctx ends. While the ledger
+// cannot be read none holds: nobody could say who was revoked.
+func (g *gate) follow(ctx context.Context) error {
+	for {
+		err := g.book.Watch(ctx, g.revise)
+		if ctx.Err() != nil {
+			return nil
+		}
+		g.log.Error().Err(err).Msg("cannot read who may come: everybody who has joined is cut off")
+		g.endAll()
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (g *gate) endAll() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, h := range g.held {
+		h.end()
+		delete(g.held, name)
+	}
+}
 
 func (g *gate) revise(ctx context.Context) error {
 	g.mu.Lock()
@@ -126,7 +156,7 @@ func (g *gate) note(ctx context.Context, cities func() []stream.City) error {
 					continue
 				}
 				if err := g.book.Seen(ctx, c.Name, c.Remote, ""); err != nil && ctx.Err() == nil {
-					return err
+					g.log.Warn().Err(err).Str("city", stream.Display(c.Name)).Msg("cannot note that the city is here")
 				}
 				g.seen[c.Name] = sighting{now, c.Remote}
 			}

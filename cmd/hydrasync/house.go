@@ -35,7 +35,7 @@ func (h *house) openSources(confs []treeConf, state stateFolder) error {
 func (h *house) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if trees := h.trees(); len(trees) > 0 {
-		if err := h.door.settle(ctx, h.state); err != nil {
+		if err := h.door.settle(ctx, h.state, h.a.logger()); err != nil {
 			return err
 		}
 		srv, err := h.door.server(trees, h.a.logger())
@@ -89,7 +89,11 @@ func (h *house) announce(addr string, trees []stream.Tree) {
 		log.Warn().Msg(text)
 	}
 	for _, t := range trees {
-		log.Info().Str("tree", stream.Display(t.Name)).Str("listen", addr).Msg("serving")
+		line := log.Info().Str("tree", stream.Display(t.Name)).Str("listen", addr)
+		if h.door.pin != "" {
+			line = line.Str("pin", h.door.pin)
+		}
+		line.Msg("serving")
 		h.a.say("serving %s on %s", stream.Display(t.Name), addr)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/identity"
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -75,6 +76,9 @@ func untilAlone(ctx context.Context, s *sight, from string, timeout time.Duratio
 		why = errors.New("no answer")
 	}
 	hint := "is the capitol running, and reachable from here? a longer --timeout waits longer"
+	if errors.As(why, new(*identity.PinError)) {
+		hint = hintOf(why)
+	}
 	if errors.As(why, new(*tls.CertificateVerificationError)) {
 		hint = "if the capitol's certificate is right: --tls-ca with the authority that signed it, and the name that it is for in the URL"
 	}

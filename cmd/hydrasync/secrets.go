@@ -74,7 +74,7 @@ func (l *linkConf) tls() (*tls.Config, error) {
 	pins, err := identity.Pins(l.Pin)
 	switch {
 	case err != nil:
-		return nil, usage("hydrasync invite and hydrasync status on the capitol print it", "%w", err)
+		return nil, usage("the capitol's log says it when it begins to serve, and hydrasync invite --json", "%w", err)
 	case len(pins) > 0 && l.TLSCA != "":
 		return nil, usage("a pin needs no authority: leave tls_ca out", "a pin and an authority are given")
 	case len(pins) > 0:

@@ -109,6 +109,31 @@ func TestACapitolBehindAProxyThatEndsTLS(t *testing.T) {
 	}
 }
 
+// Who has the token needs the pin of a capitol with its own certificate, and no code.
+func TestTheTokenAndThePinAreEnoughToo(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	mustWrite(t, token, "of-all-cities")
+	l := newLand(t, "--token-file", token)
+	_, rest, _ := strings.Cut(l.capitol.printed(), `"pin":"`)
+	pin, _, _ := strings.Cut(rest, `"`)
+	dst := filepath.Join(l.dir, "dst")
+	args := []string{"city", "--from", "wss://" + l.url + "/t", "--to", dst, "--token-file", token, "--once", "--timeout", "1s"}
+	if out, exit := run(t, args...); exit != 1 || !strings.Contains(out, "certificate") {
+		t.Errorf("without the pin it ended with %d:\n%s", exit, out)
+	}
+	mustRun(t, append(args, "--timeout", "60s", "--pin", pin)...)
+	mustRun(t, "verify", dst, "--from", "wss://"+l.url+"/t", "--token-file", token, "--pin", pin)
+	wrong := strings.Map(func(r rune) rune {
+		if r == rune(pin[5]) {
+			return 'A' + (r+1)%26
+		}
+		return r
+	}, pin)
+	if out, exit := run(t, append(args, "--pin", wrong)...); exit != 1 || !strings.Contains(out, "its pin is "+pin) || !strings.Contains(out, "another machine answers") {
+		t.Errorf("with another pin it ended with %d:\n%s", exit, out)
+	}
+}
+
 // 0.0.0.0 leads to this machine, and is no address that hydrasync knows for it.
 func TestStatusWarnsOfPlainLinks(t *testing.T) {
 	l := newLand(t, "--insecure")
