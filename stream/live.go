@@ -67,11 +67,24 @@ func (l *liveConn) Read(p []byte) (int, error) {
 		return 0, broken("more than %d bytes before the first frame", handshakeBytes)
 	}
 	if n > 0 && l.limit != nil {
-		if werr := l.limit.WaitN(l.ctx, n); werr != nil && err == nil {
+		if werr := l.wait(n); werr != nil && err == nil {
 			err = werr
 		}
 	}
 	return n, err
+}
+
+// wait until the limit lets so many bytes through. The limit may change meanwhile.
+func (l *liveConn) wait(n int) error {
+	for n > 0 {
+		step := min(n, max(1, l.limit.Burst()))
+		if err := l.limit.WaitN(l.ctx, step); err == nil {
+			n -= step
+		} else if l.ctx.Err() != nil || step <= l.limit.Burst() {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *liveConn) Write(p []byte) (done int, err error) {

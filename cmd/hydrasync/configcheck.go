@@ -108,6 +108,9 @@ func (h *highwayConf) problem(at string) *problem {
 	case h.ServeAs != "" && len(h.SubDirs) > 0:
 		return &problem{at + "sub_dirs", "a relay holds the whole tree, not some sub_dirs", "leave out serve or sub_dirs"}
 	}
+	if p := h.Limit.problem(at + "limit"); p != nil {
+		return p
+	}
 	for _, dir := range h.SubDirs {
 		if filepath.IsAbs(dir) || !filepath.IsLocal(dir) {
 			return &problem{at + "sub_dirs", fmt.Sprintf("%q is not a path inside the tree", dir), `relative and without "..": sub_dirs = ["docs/en"]`}

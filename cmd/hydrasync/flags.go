@@ -123,7 +123,7 @@ type replicaConf struct {
 	Trash       *duration `toml:"trash"` // 0 is off; nil is the default
 	TrashMax    size      `toml:"trash_max"`
 	VerifyEvery duration  `toml:"verify_every"`
-	Limit       bandwidth `toml:"limit"`
+	Limit       rates     `toml:"limit"`
 
 	yes bool // never hold
 }
@@ -140,7 +140,7 @@ func (r *replicaConf) flags(f *pflag.FlagSet) {
 	f.Var(r.Trash, "trash", "keep replaced and deleted files so long; 0 is off")
 	f.Var(&r.TrashMax, "trash-max", "keep so many bytes of them at most")
 	f.Var(&r.VerifyEvery, "verify-every", "look for changes that others made in the replica this often")
-	f.Var(&r.Limit, "limit", "take so many bytes per second at most; 0 is no limit")
+	f.Var(&r.Limit, "limit", "take so many bytes per second at most, or HOURS=RATE (repeatable, the first that fits counts); 0 is no limit")
 	f.BoolVar(&r.yes, "yes", false, "do not hold before a mass delete")
 }
 

@@ -27,6 +27,7 @@ type city struct {
 	disk   *applier.Applier
 	sight  *sight
 	follow *follow.Follower
+	limit  *rate.Limiter // nil: none
 	log    zerolog.Logger
 
 	// where the capitol was when it had walked its tree: before that no proof
@@ -46,8 +47,8 @@ type cityWorld struct {
 
 // openCity opens destination and journal; nothing runs yet.
 func openCity(conf highwayConf, w cityWorld) (*city, error) {
-	c := &city{conf: conf, log: w.log, sight: newSight(journal.Position{})}
-	client, err := newClient(&c.conf, c.sight, w)
+	c := &city{conf: conf, log: w.log, sight: newSight(journal.Position{}), limit: conf.Limit.limiter()}
+	client, err := newClient(&c.conf, c.sight, c.limit, w)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func openCity(conf highwayConf, w cityWorld) (*city, error) {
 }
 
 // newClient makes the city's end of the connection; nothing is dialled yet.
-func newClient(conf *highwayConf, sight *sight, w cityWorld) (*stream.Client, error) {
+func newClient(conf *highwayConf, sight *sight, limit *rate.Limiter, w cityWorld) (*stream.Client, error) {
 	token, secure, err := conf.secrets()
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func newClient(conf *highwayConf, sight *sight, w cityWorld) (*stream.Client, er
 	}
 	client, err := stream.NewClient(stream.ClientConfig{
 		URL: conf.From, Further: further, Token: token, TLS: secure, Insecure: conf.Insecure, SubDirs: conf.SubDirs, City: cityName(conf.To), As: conf.JoinedAs,
-		Dial: w.dial, Limit: limiter(conf.Limit), OnState: sight.link, Log: w.log,
+		Dial: w.dial, Limit: limit, OnState: sight.link, Log: w.log,
 	})
 	if err != nil {
 		return nil, &failure{err: err, hint: hintOf(err), code: codeUsage}
@@ -99,14 +100,6 @@ func (c *highwayConf) applier(log zerolog.Logger) applier.Config {
 	return a
 }
 
-// limiter allows bursts of a tenth of a second, and of one packet at least.
-func limiter(r bandwidth) *rate.Limiter {
-	if r.size == 0 {
-		return nil
-	}
-	return rate.NewLimiter(rate.Limit(r.size), max(int(r.size/10), 64<<10))
-}
-
 // cityName is how a capitol's status calls this city.
 func cityName(to string) string {
 	host, err := os.Hostname()
@@ -122,6 +115,7 @@ func (c *city) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.runClient(ctx) })
 	g.Go(func() error { return c.runDisk(ctx) })
+	g.Go(func() error { return c.conf.Limit.keep(ctx, c.limit) })
 	g.Go(func() error { return c.admin().serve(ctx, c.stateFolder()) })
 	g.Go(func() error { return calm(ctx, c.disk.Journal()) })
 	g.Go(func() error { return untilDamaged(ctx, c.disk.Journal()) })

@@ -73,6 +73,9 @@ func printHighway(line liner, h *highwayReport) {
 		line("began", "%s: %s", h.Mode, h.Reason)
 	}
 	line("behind", "%d entries, %s", h.Behind, tookText(time.Duration(h.BehindSeconds*float64(time.Second))))
+	if h.Limit != "" {
+		line("limit", "%s", h.Limit)
+	}
 	if h.Proven != nil {
 		line("compared", "%s", ago(*h.Proven))
 	}

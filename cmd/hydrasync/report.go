@@ -59,6 +59,7 @@ type highwayReport struct {
 	BehindSeconds float64        `json:"behind_seconds"` // since both ends were last equal; 0 if no entry is lacking
 	InStep        bool           `json:"in_step"`
 	Proven        *time.Time     `json:"proven,omitempty"` // when both digests were last compared
+	Limit         string         `json:"limit,omitempty"`  // of bandwidth, now
 	Disk          applier.Status `json:"disk"`
 }
 
@@ -123,7 +124,7 @@ func (c *city) report(ctx context.Context) (report, error) {
 		r.Role = "relay"
 	}
 	h := &highwayReport{From: cmp.Or(now.Link.From, c.conf.From), Link: now.Link.Phase.String(), LinkSince: now.Link.Since, Head: uint64(now.Head.Seq),
-		Behind: now.behind(), InStep: c.inStep(&now), Disk: disk}
+		Behind: now.behind(), InStep: c.inStep(&now), Limit: c.conf.Limit.text(time.Now()), Disk: disk}
 	if now.Mode != 0 {
 		h.Mode, h.Reason = now.Mode.String(), now.Reason
 	}
