@@ -111,6 +111,9 @@ func (h *highwayConf) problem(at string) *problem {
 	if p := h.Limit.problem(at + "limit"); p != nil {
 		return p
 	}
+	if p := h.whenProblem(at); p != nil {
+		return p
+	}
 	for _, dir := range h.SubDirs {
 		if filepath.IsAbs(dir) || !filepath.IsLocal(dir) {
 			return &problem{at + "sub_dirs", fmt.Sprintf("%q is not a path inside the tree", dir), `relative and without "..": sub_dirs = ["docs/en"]`}

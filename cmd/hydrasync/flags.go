@@ -99,6 +99,7 @@ type highwayConf struct {
 	Sources sources  `toml:"from"`
 	To      string   `toml:"to"`
 	SubDirs []string `toml:"sub_dirs"`
+	When    []string `toml:"when"`     // hours at which it is connected; none: always
 	Serve   bool     `toml:"serve"`    // a relay: serve it on, under the tree's own name
 	ServeAs string   `toml:"serve_as"` // or under this one
 }
@@ -130,6 +131,7 @@ type replicaConf struct {
 
 func (c *highwayConf) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&c.SubDirs, "sub-dir", nil, "only this directory of the tree (repeatable)")
+	f.StringArrayVar(&c.When, "when", nil, "connect at these hours only: 22:00-06:00, or Sat,Sun (repeatable)")
 	c.replicaConf.flags(f)
 }
 

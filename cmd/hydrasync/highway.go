@@ -28,6 +28,7 @@ type city struct {
 	sight  *sight
 	follow *follow.Follower
 	limit  *rate.Limiter // nil: none
+	when   openHours
 	log    zerolog.Logger
 
 	// where the capitol was when it had walked its tree: before that no proof
@@ -48,6 +49,10 @@ type cityWorld struct {
 // openCity opens destination and journal; nothing runs yet.
 func openCity(conf highwayConf, w cityWorld) (*city, error) {
 	c := &city{conf: conf, log: w.log, sight: newSight(journal.Position{}), limit: conf.Limit.limiter()}
+	var err error
+	if c.when, err = parseWhen(conf.When); err != nil {
+		return nil, usage(`"22:00-06:00", "Sat,Sun", or "Mon-Fri 22:00-06:00"`, "when: %w", err)
+	}
 	client, err := newClient(&c.conf, c.sight, c.limit, w)
 	if err != nil {
 		return nil, err
@@ -123,12 +128,12 @@ func (c *city) run(ctx context.Context) error {
 }
 
 func (c *city) runClient(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for c.rest(ctx) {
 		turn, end := context.WithCancel(ctx)
 		c.mu.Lock()
 		c.again = end
 		c.mu.Unlock()
-		err := c.follow.Client.Run(turn, c.follow)
+		err := c.when.within(turn, func(ctx context.Context) error { return c.follow.Client.Run(ctx, c.follow) })
 		end()
 		if err != nil {
 			return fmt.Errorf("follow %s: %w", stream.Display(c.conf.From), err)

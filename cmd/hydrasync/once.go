@@ -79,6 +79,9 @@ func untilAlone(ctx context.Context, s *sight, from string, timeout time.Duratio
 	if errors.As(why, new(*identity.PinError)) {
 		hint = hintOf(why)
 	}
+	if rest := now.resting(); rest != nil {
+		hint = rest.Hint()
+	}
 	if errors.As(why, new(*tls.CertificateVerificationError)) {
 		hint = "if the capitol's certificate is right: --tls-ca with the authority that signed it, and the name that it is for in the URL"
 	}

@@ -60,6 +60,7 @@ type highwayReport struct {
 	InStep        bool           `json:"in_step"`
 	Proven        *time.Time     `json:"proven,omitempty"` // when both digests were last compared
 	Limit         string         `json:"limit,omitempty"`  // of bandwidth, now
+	Opens         *time.Time     `json:"opens,omitempty"`  // outside of its hours: when they begin
 	Disk          applier.Status `json:"disk"`
 }
 
@@ -131,6 +132,9 @@ func (c *city) report(ctx context.Context) (report, error) {
 	if now.Link.Err != nil {
 		h.LinkError = now.Link.Err.Error()
 	}
+	if rest := now.resting(); rest != nil {
+		h.Opens = &rest.until
+	}
 	if !now.At.IsZero() {
 		h.Proven = &now.At
 	}
@@ -150,6 +154,8 @@ func (c *city) state(now *situation, disk *applier.Status) (state, why string) {
 	switch {
 	case disk.State != diskOK:
 		return disk.State, c.why(disk)
+	case now.resting() != nil:
+		return "resting", now.Link.Err.Error()
 	case now.Link.Phase != stream.Connected && now.Link.Fault == stream.FaultLocal:
 		return diskError, now.Link.Err.Error()
 	case now.Link.Phase != stream.Connected && now.Link.Err != nil:
