@@ -206,8 +206,8 @@ func (l *look) doubt(s *sight, seen *journal.Seen) {
 	if s.read.partly {
 		l.suspects.add(s.path, l.now)
 	}
-	if !s.read.racy || s.whole && s.node != nil && s.node.Seen.Racy && s.node.Seen.CTime == seen.CTime {
-		return // the second reading came a tick later: now the times prove something
+	if !s.read.racy {
+		return
 	}
 	seen.Racy = true
 	if s.read.size >= stateFrom {

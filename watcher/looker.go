@@ -79,13 +79,14 @@ func (l *look) rowAt(parent journal.NodeID, name string) (*journal.Stored, error
 }
 
 // young says that the journal cannot know this inode. A file that was born
-// after the last look began is in no row; and when the journal began empty, the first walk
+// after the last look began is in no row, unless the clock was set back since; and when the journal began empty, the first walk
 // meets everything once.
 func (l *look) young(s *sight) bool {
 	if l.virgin && s.job != nil && s.job.first && (s.st.kind == journal.Dir || s.st.nlink == 1) {
 		return true
 	}
-	return !s.st.btime.IsZero() && !l.horizon.IsZero() && s.st.btime.Std().After(l.horizon)
+	born := s.st.btime.Std()
+	return !s.st.btime.IsZero() && !l.horizon.IsZero() && born.After(l.horizon) && !born.After(time.Now())
 }
 
 // forget drops what is remembered of a node's old place.

@@ -45,10 +45,11 @@ func (t ticks) of(st *stat) time.Duration {
 }
 
 // racy says whether a file that was looked at then may have changed since
-// without its times showing it.
+// without its times showing it. A ctime from before the clock was set back is
+// no such case: the next change gets another one.
 func (t ticks) racy(st *stat, then time.Time) bool {
 	tick := t.of(st)
-	return tick > 0 && then.Sub(st.ctime.Std()) < tick
+	return tick > 0 && then.Sub(st.ctime.Std()).Abs() < tick
 }
 
 // fresh says that an event's path shows something so new that an equal
