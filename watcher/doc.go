@@ -27,7 +27,7 @@
 //     share a link group exactly while two names of the tree share an inode.
 //   - A deletion comes from ENOENT only, beneath the root that was
 //     opened, after one quiet window without the node turning up elsewhere.
-//     Whatever cannot be read, or lies on another file system, stays in the journal
+//     Whatever cannot be read, or lies on another file system, or is mounted in the tree, stays in the journal
 //     as it was and is listed in [Status].
 //   - Directories without a watch (limit, over-long path) are polled and listed.
 //   - Nothing follows a symbolic link, and FIFOs, sockets and devices are never opened.

@@ -103,7 +103,7 @@ func (l *look) dirfd(path string) (int, error) {
 		return fd, nil
 	}
 	st, err := statAt(fd, "")
-	if err == nil && st.dev != l.root.id.dev {
+	if err == nil && l.root.foreign(&st) {
 		err = errOtherDevice // what is missing here is not gone
 	}
 	if err != nil {
@@ -218,7 +218,7 @@ func (l *look) wanted(s *sight) bool {
 	switch {
 	case s.there && l.rules().ignored(s.path, isDir):
 		return false
-	case isDir && s.st.dev != l.root.id.dev:
+	case s.there && l.root.foreign(&s.st):
 		l.problems.add(s.path, "enter", errOtherDevice)
 		return false
 	case s.there && s.st.kind == 0:

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/hydrasync/hydrasync/journal"
 )
 
 // Problem is something of the tree that is not in the journal as it is on the disk.
@@ -59,6 +61,22 @@ func (p *problems) add(path, verb string, err error) {
 func (p *problems) clear(path string) { p.drop(problemKey{path, false}) }
 
 func (p *problems) clearListing(path string) { p.drop(problemKey{path, true}) }
+
+// healed says that a name is as the journal has it, so nothing hinders it any more; what
+// is in a directory is another question.
+func (p *problems) healed(path string, kind journal.Kind) {
+	p.clear(path)
+	if kind != journal.Dir {
+		p.clearListing(path)
+	}
+}
+
+// some says whether there are any.
+func (p *problems) some() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.by) > 0
+}
 
 func (p *problems) drop(k problemKey) {
 	p.mu.Lock()

@@ -72,7 +72,7 @@ func (r *root) check() error {
 }
 
 const (
-	resolve  = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS
+	resolve  = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV
 	maxPiece = 3 << 10 // of a path in one call; PATH_MAX in <linux/limits.h> is 4 KiB
 )
 
@@ -109,6 +109,8 @@ func (r *root) openAt(at int, path string, flags int) (int, error) {
 		case unix.EINTR, unix.EAGAIN: // EAGAIN: a rename somewhere raced with the lookup
 		case unix.ENOSYS:
 			r.bare.Store(true)
+		case unix.EXDEV:
+			return -1, errOtherDevice
 		default:
 			return fd, err
 		}

@@ -12,6 +12,7 @@ type ident struct{ dev, ino uint64 }
 type stat struct {
 	ident
 	kind                journal.Kind // zero: FIFO, socket or device
+	mount               bool         // something is mounted here
 	mode, uid, gid      uint32
 	nlink               uint32
 	size                int64
@@ -20,6 +21,13 @@ type stat struct {
 
 // linkable says that it may have more names than one: a file, or a symlink.
 func (st *stat) linkable() bool { return st.kind == journal.File || st.kind == journal.Symlink }
+
+// foreign says that what is beneath the root is not of its file system, or is
+// mounted there: a bind mount has the root's device, and is a tree of its own all the
+// same. Of a file the device proves nothing: an overlay shows those of its layers.
+func (r *root) foreign(st *stat) bool {
+	return st.mount && st.ident != r.id || st.kind == journal.Dir && st.dev != r.id.dev
+}
 
 // shared says that it has.
 func (st *stat) shared() bool { return st.nlink > 1 && st.linkable() }
@@ -46,6 +54,7 @@ func statAt(fd int, name string) (stat, error) {
 func statOf(sx *unix.Statx_t) stat {
 	st := stat{
 		ident: ident{unix.Mkdev(sx.Dev_major, sx.Dev_minor), sx.Ino},
+		mount: sx.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0,
 		mode:  uint32(sx.Mode) & 0o7777,
 		uid:   sx.Uid, gid: sx.Gid, nlink: sx.Nlink,
 		size:  int64(sx.Size),

@@ -84,6 +84,7 @@ func (w *walker) open() (bool, error) {
 	fd, err := w.root.open(w.path, unix.O_RDONLY|unix.O_DIRECTORY)
 	switch {
 	case missing(err):
+		w.unwatched.remove(w.path)
 		w.dirty.hear(w.path, oneName)
 		return false, nil
 	case err != nil:
@@ -91,7 +92,7 @@ func (w *walker) open() (bool, error) {
 		return false, nil
 	}
 	st, err := statAt(fd, "")
-	if err == nil && st.dev != w.root.id.dev {
+	if err == nil && w.root.foreign(&st) {
 		err = errOtherDevice
 	}
 	if err != nil {
@@ -160,6 +161,11 @@ func (w *walker) name(ctx context.Context, name string) error {
 		return nil
 	case w.ignored(name, st.kind):
 		return nil
+	case w.root.foreign(&st):
+		w.problems.add(join(w.path, name), "enter", errOtherDevice)
+		return nil
+	case row != nil && w.problems.some() && unchanged(row, &st):
+		w.problems.healed(join(w.path, name), st.kind)
 	}
 	switch st.kind {
 	case journal.Dir:
@@ -184,9 +190,6 @@ func (w *walker) dir(ctx context.Context, name string, row *journal.Stored, st *
 	it.listed = true
 	sub := task{path: it.path, scope: subtree, job: w.job}
 	switch {
-	case st.dev != w.root.id.dev:
-		w.problems.add(sub.path, "enter", errOtherDevice)
-		return nil
 	case row != nil && sameAtName(row, st):
 		sub.node = row.Node.ID
 		if !unchanged(row, st) {
