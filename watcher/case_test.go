@@ -3,6 +3,7 @@ package watcher_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/watcher"
-	"golang.org/x/sys/unix"
 )
 
 // A watcher case is a file in testdata/cases: lines of commands, arguments
@@ -28,9 +28,20 @@ import (
 //	entries N       so many entries were made, notes not counted
 //	loose           which node is at which path depends on when somebody looked
 //
-// In any case the journal has to equal the disk in the end. Each case runs
-// twice: with a watcher that hears the changes, and with one that was off
-// while they happened. Both have to come to the same.
+//	kept PATH       its node, its place and its bytes are what they were
+//	aside PATH      what is there and beneath is not compared with the disk
+//	problem PATH W  the status says so of PATH, in words with W in them
+//	fine            the status names no problem
+//	notes TEXT      the kinds of the notes that were made after "--"
+//	state WORD      the status has this state
+//
+// A check after "heard" or "found" counts in that run only. In any case the
+// journal has to equal the disk in the end. Each case runs twice: with a watcher that
+// hears the changes, and with one that was off while they happened. Both have to come to the same.
+//
+// Two lines may stand at the top: "on KIND", the file system that the tree is on, and
+// "mounts", where the script mounts something. Then the case runs in a process
+// with mounts of its own. The commands are in script_test.go, handles_test.go and stage_test.go.
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob("testdata/cases/*.txt")
 	mustNot(t, err)
@@ -40,10 +51,14 @@ func TestCases(t *testing.T) {
 	for _, file := range files {
 		c := readCase(t, file)
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			if c.apart() && !private(t) {
+				return
+			}
 			var live, off picture
-			t.Run("heard", func(t *testing.T) { live = c.run(t, true) })
-			t.Run("found", func(t *testing.T) { off = c.run(t, false) })
-			if d := live.diff(off); d != "" && !c.loose() {
+			t.Run("heard", func(t *testing.T) { live = c.run(t, true, nil) })
+			t.Run("found", func(t *testing.T) { off = c.run(t, false, nil) })
+			if d := live.diff(off); d != "" && !c.has("loose") {
 				t.Errorf("events (got) and reconcile (want) disagree:\n%s", d)
 			}
 		})
@@ -56,12 +71,27 @@ type command struct {
 }
 
 type testCase struct {
-	file  string
-	parts [3][]command
+	file   string
+	on     fileSystem
+	mounts bool
+	parts  [3][]command
 }
 
-func (c testCase) loose() bool {
-	return slices.ContainsFunc(c.parts[2], func(cmd command) bool { return cmd.args[0] == "loose" })
+// apart says that it needs mounts of its own.
+func (c testCase) apart() bool { return c.on != "" || c.mounts }
+
+func (c testCase) has(check string) bool {
+	return slices.ContainsFunc(c.parts[2], func(cmd command) bool { return slices.Contains(cmd.args[:min(2, len(cmd.args))], check) })
+}
+
+// aside are the paths that are not compared with the disk.
+func (c testCase) aside() (paths []string) {
+	for _, cmd := range c.parts[2] {
+		if cmd.args[0] == "aside" {
+			paths = append(paths, cmd.args[1])
+		}
+	}
+	return paths
 }
 
 func readCase(t *testing.T, file string) testCase {
@@ -83,7 +113,14 @@ func readCase(t *testing.T, file string) testCase {
 			if err != nil || part > 2 {
 				t.Fatalf("%s:%d: %v", file, n, err)
 			}
-			c.parts[part] = append(c.parts[part], command{n, args})
+			switch {
+			case part == 0 && args[0] == "on":
+				c.on = fileSystem(args[1])
+			case part == 0 && args[0] == "mounts":
+				c.mounts = true
+			default:
+				c.parts[part] = append(c.parts[part], command{n, args})
+			}
 		}
 	}
 	return c
@@ -111,14 +148,17 @@ func words(line string) (args []string, err error) {
 }
 
 // run returns what the case came to: for each path, the node's origin.
-func (c testCase) run(t *testing.T, live bool) picture {
-	r := newRig(t, func(cfg *watcher.Config) {
-		counts := func(cmd command) bool { return cmd.args[0] == "entries" }
-		if slices.ContainsFunc(c.parts[2], counts) { // however slowly a file is written here, it is told once
+func (c testCase) run(t *testing.T, live bool, shake *shaking) picture {
+	r := newRigOn(t, c.on, func(cfg *watcher.Config) {
+		switch {
+		case shake != nil:
+			shake.patience(cfg)
+		case c.has("entries"): // however slowly a file is written here, it is told once
 			cfg.Debounce, cfg.MaxWait = time.Second, 5*time.Second
 		}
 	})
-	c.do(t, r, 0, false)
+	r.aside = c.aside()
+	c.do(t, r, 0, nil)
 	r.start()
 	r.settle()
 	_, before, err := inJournal(context.Background(), r.j)
@@ -127,7 +167,7 @@ func (c testCase) run(t *testing.T, live bool) picture {
 	if !live {
 		r.halt()
 	}
-	c.do(t, r, 1, live)
+	c.do(t, r, 1, shake)
 	if !live {
 		r.start()
 	}
@@ -135,8 +175,16 @@ func (c testCase) run(t *testing.T, live bool) picture {
 	_, after, err := inJournal(context.Background(), r.j)
 	mustNot(t, err)
 	for _, cmd := range c.parts[2] {
-		if err := c.check(r, cmd, before, after, head, live); err != nil {
-			t.Errorf("%s:%d: %v", c.file, cmd.line, err)
+		if shake != nil && !shake.holds(cmd.args) {
+			continue
+		}
+		err := c.check(r, cmd.args, before, after, head, live)
+		for deadline := time.Now().Add(patienceOfTests); err != nil && later(cmd.args) && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+			err = c.check(r, cmd.args, before, after, head, live)
+		}
+		if err != nil {
+			t.Errorf("%s:%d: %q: %v", c.file, cmd.line, cmd.args, err)
 		}
 	}
 	return origins(before, after)
@@ -161,39 +209,87 @@ func origins(before, after map[string]journal.Stored) picture {
 	return p
 }
 
-func (c testCase) check(r *rig, cmd command, before, after map[string]journal.Stored, head journal.Seq, live bool) error {
-	arg := func(i int) string {
-		if i < len(cmd.args) {
-			return cmd.args[i]
-		}
-		return ""
+// later says that a check may come true after the journal equals the disk: a
+// reconcile that finds nothing more is noted when it ends.
+func later(a args) bool {
+	if a.at(0) == "heard" || a.at(0) == "found" {
+		a = a[1:]
 	}
-	old, now := before[arg(1)], after[arg(len(cmd.args)-1)]
-	switch cmd.args[0] {
-	case "same", "grown":
-		if old.Node.ID == 0 || old.Node.ID != now.Node.ID {
-			return fmt.Errorf("%q: node %d, want %d", cmd.args, now.Node.ID, old.Node.ID)
+	return slices.Contains([]string{"notes", "state", "problem", "fine"}, a.at(0))
+}
+
+func (c testCase) check(r *rig, a args, before, after map[string]journal.Stored, head journal.Seq, live bool) error {
+	switch a.at(0) {
+	case "heard", "found":
+		if live != (a.at(0) == "heard") {
+			return nil
 		}
-		if cmd.args[0] == "grown" && old.Node.Body.Generation != now.Node.Body.Generation {
-			return fmt.Errorf("%q: another generation", cmd.args)
+		return c.check(r, a[1:], before, after, head, live)
+	case "loose", "aside":
+		return nil
+	case "entries":
+		if got := r.entries(head); fmt.Sprint(len(got)) != a.at(1) {
+			return fmt.Errorf("%d entries: %+v", len(got), got)
+		}
+		return nil
+	case "notes":
+		if got := r.notesAfter(head); got != a.at(1) {
+			return fmt.Errorf("notes %q", got)
+		}
+		return nil
+	case "state", "problem", "fine":
+		return checkStatus(r.w.Status(), a)
+	}
+	return checkNode(a, before, after)
+}
+
+func checkStatus(st watcher.Status, a args) error {
+	switch a.at(0) {
+	case "state":
+		if string(st.State) != a.at(1) {
+			return fmt.Errorf("%s: %s", st.State, st.Why)
+		}
+	case "fine":
+		if st.ProblemsAll > 0 {
+			return fmt.Errorf("problems: %+v", st.Problems)
+		}
+	case "problem":
+		if !slices.ContainsFunc(st.Problems, func(p watcher.Problem) bool {
+			return p.Path == a.at(1) && strings.Contains(p.Why, a.at(2))
+		}) {
+			return fmt.Errorf("problems: %+v", st.Problems)
+		}
+	}
+	return nil
+}
+
+// checkNode compares what a path was with what it is.
+func checkNode(a args, before, after map[string]journal.Stored) error {
+	old, now := before[a.at(1)].Node, after[a.at(len(a)-1)].Node
+	switch a.at(0) {
+	case "same", "grown":
+		if old.ID == 0 || old.ID != now.ID {
+			return fmt.Errorf("node %d, want %d", now.ID, old.ID)
+		}
+		if a.at(0) == "grown" && old.Body.Generation != now.Body.Generation {
+			return errors.New("another generation")
+		}
+	case "kept":
+		if old.ID == 0 || !old.Equal(now) {
+			return fmt.Errorf("%+v, want %+v", now, old)
 		}
 	case "fresh":
 		for path, row := range before {
-			if row.Node.ID == now.Node.ID {
-				return fmt.Errorf("%q: it was %q", cmd.args, path)
+			if row.Node.ID == now.ID {
+				return fmt.Errorf("it was %q", path)
 			}
 		}
 	case "none":
-		if now.Node.ID != 0 {
-			return fmt.Errorf("%q: node %d", cmd.args, now.Node.ID)
-		}
-	case "loose":
-	case "entries":
-		if got := r.entries(head); fmt.Sprint(len(got)) != arg(1) {
-			return fmt.Errorf("%d entries, want %s: %+v", len(got), arg(1), got)
+		if now.ID != 0 {
+			return fmt.Errorf("node %d", now.ID)
 		}
 	default:
-		return fmt.Errorf("no such check: %q", cmd.args)
+		return errors.New("no such check")
 	}
 	return nil
 }
@@ -206,115 +302,50 @@ func (r *rig) entries(head journal.Seq) []journal.Entry {
 	return slices.DeleteFunc(all, func(e journal.Entry) bool { return e.Note != nil })
 }
 
-func (c testCase) do(t *testing.T, r *rig, part int, live bool) {
+func (c testCase) do(t *testing.T, r *rig, part int, shake *shaking) {
 	t.Helper()
 	for _, cmd := range c.parts[part] {
-		if cmd.args[0] == "settle" {
-			if live {
-				r.settle()
-			}
-			continue
-		}
+		shake.before(r)
 		if err := r.do(cmd.args); err != nil {
 			t.Fatalf("%s:%d: %q: %v", c.file, cmd.line, cmd.args, err)
 		}
 	}
 }
 
-// do changes the tree. Paths beginning with "../" are beside it.
-func (r *rig) do(args []string) error {
-	a := func(i int) string {
-		if i >= len(args) {
-			return ""
-		}
-		return args[i]
-	}
-	p := func(i int) string { return r.path(a(i)) }
-	switch a(0) {
-	case "mkdir":
-		return os.MkdirAll(p(1), 0o755)
-	case "write":
-		return os.WriteFile(p(1), []byte(a(2)), 0o644)
-	case "fill": // fill PATH BYTES LETTER
-		n, err := strconv.Atoi(a(2))
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(p(1), []byte(strings.Repeat(a(3), n)), 0o644)
-	case "append":
-		return openAnd(p(1), os.O_APPEND, func(f *os.File) error { _, err := f.WriteString(a(2)); return err })
-	case "patch": // patch PATH OFFSET TEXT
-		at, err := strconv.Atoi(a(2))
-		if err != nil {
-			return err
-		}
-		return openAnd(p(1), 0, func(f *os.File) error { _, err := f.WriteAt([]byte(a(3)), int64(at)); return err })
-	case "truncate":
-		n, err := strconv.Atoi(a(2))
-		if err != nil {
-			return err
-		}
-		return os.Truncate(p(1), int64(n))
-	case "mv":
-		return os.Rename(p(1), p(2))
-	case "swap":
-		return unix.Renameat2(unix.AT_FDCWD, p(1), unix.AT_FDCWD, p(2), unix.RENAME_EXCHANGE)
-	case "rm":
-		return os.RemoveAll(p(1))
-	case "chmod":
-		mode, err := strconv.ParseUint(a(1), 8, 32)
-		if err != nil {
-			return err
-		}
-		return unix.Chmod(p(2), uint32(mode))
-	case "chown":
-		id, err := strconv.Atoi(a(1))
-		if err != nil {
-			return err
-		}
-		return os.Lchown(p(2), id, id)
-	case "link":
-		return os.Link(p(1), p(2))
-	case "symlink":
-		return os.Symlink(a(1), p(2))
-	case "fifo":
-		return unix.Mkfifo(p(1), 0o644)
-	case "touch": // touch SECONDS PATH
-		s, err := strconv.ParseInt(a(1), 10, 64)
-		if err != nil {
-			return err
-		}
-		return os.Chtimes(p(2), time.Unix(s, 0), time.Unix(s, 0))
-	case "xattr": // xattr PATH NAME VALUE
-		return unix.Lsetxattr(p(1), a(2), []byte(a(3)), 0)
-	case "xattr-rm":
-		return unix.Lremovexattr(p(1), a(2))
-	case "tmpfile": // an unnamed file that gets its name when it is complete
-		return r.tmpfile(p(1), a(2))
-	}
-	return fmt.Errorf("no such command")
+// watcherVerbs do something to the watcher that hears; without one they are nothing.
+var watcherVerbs = map[string]verb{
+	"settle":    ifHeard(func(r *rig) error { r.settle(); return nil }),
+	"reconcile": ifHeard(func(r *rig) error { return r.w.Reconcile(context.Background()) }),
+	"hold":      ifHeard(func(r *rig) error { r.release = r.w.Hold(); return nil }),
+	"release":   ifHeard(func(r *rig) error { r.letHear(); return nil }),
+	"flood":     flood,
 }
 
-func (r *rig) tmpfile(path, text string) error {
-	fd, err := unix.Open(filepath.Dir(path), unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o644)
-	if err != nil {
-		return err
+func ifHeard(do func(r *rig) error) verb {
+	return func(r *rig, _ args) error {
+		if r.stop == nil {
+			return nil
+		}
+		return do(r)
 	}
-	defer unix.Close(fd)
-	if _, err := unix.Write(fd, []byte(text)); err != nil {
-		return err
-	}
-	return unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
 }
 
-func openAnd(path string, flag int, do func(*os.File) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|flag, 0)
-	if err != nil {
-		return err
+// flood A B makes more events than the kernel's queue and ours hold: of two
+// names in turn, because equal events in a row are one.
+func flood(r *rig, a args) error {
+	for i := range queueSize() + 34_000 {
+		if err := os.Chmod(r.path(a.at(1+i%2)), os.FileMode(0o600+i/2%2)); err != nil {
+			return err
+		}
 	}
-	if err := do(f); err != nil {
-		f.Close()
-		return err
+	return nil
+}
+
+func queueSize() int {
+	b, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	n, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || n == 0 {
+		return 16 << 10
 	}
-	return f.Close()
+	return n
 }

@@ -27,9 +27,11 @@ func rootOnly(t *testing.T) {
 }
 
 // notes are the kinds of all notes so far, in order.
-func (r *rig) notes() string {
+func (r *rig) notes() string { return r.notesAfter(0) }
+
+func (r *rig) notesAfter(head journal.Seq) string {
 	r.t.Helper()
-	all, err := r.j.Entries(context.Background(), 0, 100_000)
+	all, err := r.j.Entries(context.Background(), head, 100_000)
 	mustNot(r.t, err)
 	var kinds []string
 	for _, e := range all {
@@ -202,7 +204,7 @@ func TestEverythingRemovedWhileRunningIsReal(t *testing.T) {
 func TestW21WatchLimit(t *testing.T) {
 	const limit = 5
 	if os.Getenv("WATCHER_LIMITED") == "" {
-		runLimited(t, "TestW21WatchLimit", fmt.Sprintf("max_inotify_watches=%d", limit))
+		runLimited(t, fmt.Sprintf("max_inotify_watches=%d", limit))
 		return
 	}
 	r := newRig(t)
@@ -222,23 +224,15 @@ func TestW21WatchLimit(t *testing.T) {
 }
 
 // runLimited runs a test again in a user namespace with a lower limit.
-func runLimited(t *testing.T, test, limit string) {
+func runLimited(t *testing.T, limit string) {
 	t.Helper()
 	name, value, _ := strings.Cut(limit, "=")
-	cmd := exec.Command("/bin/sh", "-c", "echo "+value+" > /proc/sys/user/"+name+" && exec \"$@\"", "sh", os.Args[0], "-test.run=^"+test+"$", "-test.v")
-	cmd.Env = append(os.Environ(), "WATCHER_LIMITED=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil && len(out) == 0 {
-		t.Skipf("no user namespaces here: %v", err)
-	}
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+	inner := again(t)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", "echo " + value + " > /proc/sys/user/" + name + " && exec \"$@\"", "sh"}, inner.Args...)...)
+	cmd.Env = append(inner.Env, "WATCHER_LIMITED=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	inUserNamespace(cmd.SysProcAttr)
+	finish(t, cmd)
 }
 
 // Every version of the file is one letter from end to end, so a digest of anything

@@ -14,6 +14,7 @@ import (
 func TestATemporaryFileIsNotTold(t *testing.T) {
 	for _, temporary := range []string{".f.swp", "f~", "f.tmp.4711", "#f#", "4913"} {
 		t.Run(temporary, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, func(c *watcher.Config) { c.Debounce, c.MaxWait = 2*time.Second, 10*time.Second })
 			mustNot(t, os.WriteFile(r.path("f"), []byte("old"), 0o644))
 			r.start()

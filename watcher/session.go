@@ -36,7 +36,7 @@ func (w *Watcher) newSession(back bool) (*session, error) {
 		Watcher: w, root: r, reader: newReader(r, w.cfg.Lists), dirty: newDirty(), walks: newWalks(),
 		wishes: make(chan chan error), overflow: make(chan struct{}, 1), over: make(chan struct{}), back: back,
 	}
-	n, err := newInotify(r.path, earshot{s}, w.echoes, w.log)
+	n, err := w.listen(r, earshot{s})
 	s.notify = n
 	return s, err
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ type storm struct {
 	*rand.Rand
 	root  string
 	links bool
+	odd   bool // names that are no text
 }
 
 func (s *storm) dir() string {
@@ -30,7 +32,17 @@ func (s *storm) dir() string {
 	return path
 }
 
-func (s *storm) file() string { return s.dir() + "/f" + strconv.Itoa(s.IntN(6)) }
+func (s *storm) file() string {
+	if s.odd && s.IntN(4) == 0 {
+		return s.dir() + "/" + oddNames[s.IntN(len(oddNames))]
+	}
+	return s.dir() + "/f" + strconv.Itoa(s.IntN(6))
+}
+
+var oddNames = []string{
+	"\xff\xfe", "new\nline", "\x1b[31mred", "-rf", " lead", "trail ", "...", "back\\slash", "$(touch x)", "*?[x]",
+	strings.Repeat("n", 255), ".f.swp", "f~", "\u202eright to left", "e\u0301", "\u00e9",
+}
 
 func (s *storm) any() string {
 	if s.IntN(3) == 0 {
@@ -95,6 +107,7 @@ func TestStorm(t *testing.T) {
 	for i := range stormRuns() {
 		seed := stormSeed(i)
 		t.Run(fmt.Sprint("seed-", seed), func(t *testing.T) {
+			t.Parallel()
 			s := &storm{Rand: rand.New(rand.NewPCG(seed, 0)), links: seed%2 == 0}
 			r := newRig(t)
 			s.root = r.root

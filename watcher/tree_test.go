@@ -35,14 +35,34 @@ func (p picture) diff(o picture) string {
 	return b.String()
 }
 
-// onDisk walks a tree with nothing but the standard library.
-func onDisk(root string) (picture, error) {
+// without leaves out paths with what is beneath them.
+func (p picture) without(aside []string) picture {
+	if len(aside) == 0 {
+		return p
+	}
+	rest := maps.Clone(p)
+	maps.DeleteFunc(rest, func(path, _ string) bool {
+		return slices.ContainsFunc(aside, func(a string) bool { return path == a || strings.HasPrefix(path, a+"/") })
+	})
+	return rest
+}
+
+// onDisk walks a tree with nothing but the standard library. What is aside is
+// left out.
+func onDisk(root string, aside ...string) (picture, error) {
 	p, names := picture{}, map[uint64][]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
+		rel := strings.TrimPrefix(strings.TrimPrefix(path, root), "/")
+		switch {
+		case slices.Contains(aside, rel) && d != nil && d.IsDir():
+			return fs.SkipDir
+		case slices.Contains(aside, rel):
+			return nil
+		case err != nil && slices.ContainsFunc(aside, func(a string) bool { return strings.HasPrefix(a, rel+"/") }):
+			return nil // its names were given, but one of them has no stat
+		case err != nil:
 			return err
 		}
-		rel := strings.TrimPrefix(strings.TrimPrefix(path, root), "/")
 		fi, err := os.Lstat(path)
 		if err != nil {
 			return err

@@ -27,6 +27,7 @@ type Watcher struct {
 	ready    chan struct{}
 	echoes   *echoes
 	losses   atomic.Uint64 // see Lost
+	listen   func(r *root, to hints) (notifier, error)
 
 	mu   sync.Mutex
 	life life // guarded by mu
@@ -55,6 +56,7 @@ func New(cfg Config) (*Watcher, error) {
 	if w.echoes, err = newEchoes(cfg.Echo); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
+	w.listen = func(r *root, to hints) (notifier, error) { return newInotify(r.path, to, w.echoes, w.log) }
 	rs, err := r.readRules(cfg.IgnoreFile, cfg.Ignore)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read ignore rules: %w", err), r.close())
