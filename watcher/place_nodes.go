@@ -93,7 +93,7 @@ func (l *look) settle(s *sight) error {
 		displaced = !claimed
 	}
 	switch {
-	case displaced && (l.notYet(s, moved != nil) || l.atEnd(s)):
+	case displaced && (l.atEnd(s) || l.notYet(s, moved != nil)):
 		if moved != nil {
 			delete(l.wants, moved.Node.ID)
 		}
