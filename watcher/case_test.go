@@ -155,6 +155,8 @@ func (c testCase) run(t *testing.T, live bool, shake *shaking) picture {
 			shake.patience(cfg)
 		case c.has("entries"): // however slowly a file is written here, it is told once
 			cfg.Debounce, cfg.MaxWait = time.Second, 5*time.Second
+		default: // longer than a busy machine stands still between two commands; shaking tries shorter ones
+			cfg.Debounce, cfg.MaxWait = 300*time.Millisecond, 5*time.Second
 		}
 	})
 	r.aside = c.aside()
