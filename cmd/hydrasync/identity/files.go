@@ -2,9 +2,10 @@ package identity
 
 import (
 	"crypto/tls"
-	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Files is a certificate and its key on disk, which somebody else renews: it is
@@ -14,7 +15,7 @@ type Files struct {
 
 	mu     sync.Mutex
 	now    *tls.Certificate
-	seen   [2]time.Time // when the files were written
+	seen   [2]version // of the files
 	looked time.Time
 }
 
@@ -28,7 +29,7 @@ func Open(cert, key string) (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.now, f.seen, f.looked = &now, f.written(), time.Now()
+	f.now, f.seen, f.looked = &now, f.versions(), time.Now()
 	return f, nil
 }
 
@@ -40,7 +41,7 @@ func (f *Files) Certificate() *tls.Certificate {
 		return f.now
 	}
 	f.looked = time.Now()
-	if seen := f.written(); seen != f.seen {
+	if seen := f.versions(); seen != f.seen {
 		// Half a renewal does not fit together: the old one serves until both are there.
 		if now, err := load(f.cert, f.key); err == nil {
 			f.now, f.seen = &now, seen
@@ -49,13 +50,22 @@ func (f *Files) Certificate() *tls.Certificate {
 	return f.now
 }
 
-func (f *Files) written() (at [2]time.Time) {
+// version tells one state of a file from another, also where both were written within
+// a tick of the clock, or where the new one was given the old one's time.
+type version struct {
+	inode          uint64
+	size           int64
+	written, moved unix.Timespec
+}
+
+func (f *Files) versions() (all [2]version) {
 	for i, path := range []string{f.cert, f.key} {
-		if st, err := os.Stat(path); err == nil {
-			at[i] = st.ModTime()
+		var st unix.Stat_t
+		if err := unix.Stat(path, &st); err == nil {
+			all[i] = version{st.Ino, st.Size, st.Mtim, st.Ctim}
 		}
 	}
-	return at
+	return all
 }
 
 // load takes PEM; what is of another kind in a file is passed over, so that one
