@@ -89,6 +89,27 @@ func TestAFIFOIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// The kernel says whether somebody has a file open for writing, and his closing it ends that.
+func TestALeaseTellsWhoWrites(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	w, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if got := probe(fd); got != someWriters {
+		t.Errorf("while it is open for writing: %d, want %d", got, someWriters)
+	}
+	w.Close()
+	if got := probe(fd); got != noWriters {
+		t.Errorf("when it is closed: %d, want %d", got, noWriters)
+	}
+}
+
 // Times prove nothing about what was written within their own tick.
 func TestTimesAreNotBelievedWithinTheirTick(t *testing.T) {
 	at := func(nsec int32) stat { return stat{ctime: journal.Time{Sec: 1000, Nsec: nsec}} }
