@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
-	_ "github.com/mattn/go-sqlite3" // the driver
+	"github.com/mattn/go-sqlite3"
 )
 
 // Name is the file in a machine's state folder.
@@ -85,7 +85,7 @@ func Open(ctx context.Context, folder string) (*Ledger, error) {
 	if l.read, err = open(path, "_query_only=1", 2); err != nil {
 		return nil, errors.Join(err, l.write.Close())
 	}
-	if err := l.prepare(ctx); err != nil {
+	if err := l.prepareOnce(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open ledger %s: %w", path, err), l.Close())
 	}
 	return l, nil
@@ -106,6 +106,26 @@ func (l *Ledger) Close() error { return errors.Join(l.read.Close(), l.write.Clos
 
 // Node is this machine's id: random, and the same for ever.
 func (l *Ledger) Node() string { return l.node }
+
+// prepareTime is how long others may be at it.
+const prepareTime = 10 * time.Second
+
+// prepareOnce waits for others who make the same file: whoever turns it to WAL finds
+// it locked at once, whatever the busy timeout, while another does so.
+func (l *Ledger) prepareOnce(ctx context.Context) error {
+	for until := time.Now().Add(prepareTime); ; {
+		err := l.prepare(ctx)
+		var code sqlite3.Error
+		if !errors.As(err, &code) || code.Code != sqlite3.ErrBusy || time.Now().After(until) {
+			return err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
 
 // prepare makes the tables, all or none.
 func (l *Ledger) prepare(ctx context.Context) error {
