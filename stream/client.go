@@ -66,8 +66,8 @@ type ClientConfig struct {
 	SubDirs  []string
 	City     string // a name for people
 	As       string // by which name this city has joined; the capitol refuses a credential of another
-	// Dial replaces the network; nil is TCP. Proxies of the environment are
-	// honoured either way.
+	Proxy    Proxy  // nil: straight
+	// Dial replaces the network; nil is TCP.
 	Dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	Heartbeat time.Duration // zero: 15 s
 	Window    int64         // bytes of batches that may wait for the disk; zero: 8 MiB

@@ -17,13 +17,12 @@ import (
 func (c *Client) dial(ctx context.Context, o *origin) (*conn, error) {
 	var live *liveConn
 	d := websocket.Dialer{
-		Proxy:            http.ProxyFromEnvironment,
 		HandshakeTimeout: handshakeTime,
 		ReadBufferSize:   64 << 10,
 		WriteBufferSize:  writeBuffer,
 		Subprotocols:     []string{Subprotocol},
 		NetDialContext: func(dctx context.Context, network, addr string) (net.Conn, error) {
-			nc, err := c.connectTo(dctx, network, addr)
+			nc, err := c.through(dctx, o.url, network, addr)
 			if err != nil {
 				return nil, err
 			}

@@ -111,6 +111,9 @@ func (h *highwayConf) problem(at string) *problem {
 	if p := h.Limit.problem(at + "limit"); p != nil {
 		return p
 	}
+	if p := h.proxyProblem(at); p != nil {
+		return p
+	}
 	if p := h.whenProblem(at); p != nil {
 		return p
 	}

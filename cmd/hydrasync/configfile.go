@@ -37,7 +37,7 @@ func readConfig(path string) (*fileConf, error) {
 	if p := conf.problem(); p != nil {
 		return nil, usage(p.instead, "%s:%d: %s", path, lineOf(text, p.key), p.text)
 	}
-	return conf, nil
+	return conf, conf.checkSecrets(path)
 }
 
 func (c *fileConf) defaults() {

@@ -79,6 +79,9 @@ type linkConf struct {
 	TLSCA     string `toml:"tls_ca"`
 	Insecure  bool   `toml:"insecure"`
 
+	// Proxy has no flag: it may hold a password, and arguments are seen by others.
+	Proxy string `toml:"proxy"`
+
 	CredentialFile string `toml:"credential_file"`
 	Pin            string `toml:"pin"`       // several with commas between: of each source
 	JoinedAs       string `toml:"joined_as"` // by which name the capitol knows this city

@@ -82,9 +82,13 @@ func newClient(conf *highwayConf, sight *sight, limit *rate.Limiter, w cityWorld
 	for _, from := range conf.Sources[1:] {
 		further = append(further, stream.Origin{URL: from, Token: token, TLS: secure})
 	}
+	proxy, err := conf.proxy(w.dial != nil)
+	if err != nil {
+		return nil, err
+	}
 	client, err := stream.NewClient(stream.ClientConfig{
 		URL: conf.From, Further: further, Token: token, TLS: secure, Insecure: conf.Insecure, SubDirs: conf.SubDirs, City: cityName(conf.To), As: conf.JoinedAs,
-		Dial: w.dial, Limit: limit, OnState: sight.link, Log: w.log,
+		Dial: w.dial, Proxy: proxy, Limit: limit, OnState: sight.link, Log: w.log,
 	})
 	if err != nil {
 		return nil, &failure{err: err, hint: hintOf(err), code: codeUsage}

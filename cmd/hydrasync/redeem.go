@@ -33,6 +33,9 @@ func redeem(ctx context.Context, code *joincode.Code, j *joinConf) (*stream.Join
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = secure
+	if transport.Proxy, err = link.proxy(false); err != nil {
+		return nil, "", err
+	}
 	transport.DialContext = (&net.Dialer{Timeout: reachTime}).DialContext
 	transport.DisableKeepAlives = true
 	client := &http.Client{Transport: transport, Timeout: redeemTime,

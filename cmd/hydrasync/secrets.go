@@ -5,11 +5,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"strings"
 
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/identity"
 	"github.com/hydrasync/hydrasync/journal/ledger"
+	"github.com/hydrasync/hydrasync/stream"
 )
 
 // tokenVariable is where a token may come from instead of a file.
@@ -93,10 +95,44 @@ func (l *linkConf) tls() (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}, nil
 }
 
+// proxy is the one to go by: that of the file, else of the environment, and none where
+// the other end is in this process.
+func (l *linkConf) proxy(inside bool) (stream.Proxy, error) {
+	if inside {
+		return nil, nil
+	}
+	p, err := stream.ParseProxy(l.Proxy)
+	if err != nil {
+		return nil, usage(hintOf(err), "%w", err)
+	}
+	return p, nil
+}
+
+// proxyProblem is about the proxy that a file says. What it holds is not told.
+func (l *linkConf) proxyProblem(at string) *problem {
+	if _, err := stream.ParseProxy(l.Proxy); err != nil {
+		return &problem{at + "proxy", err.Error(), hintOf(err)}
+	}
+	return nil
+}
+
+// checkSecrets refuses a config file that others can read although it holds a password.
+func (c *fileConf) checkSecrets(path string) error {
+	for i := range c.Highways {
+		if u, err := url.Parse(c.Highways[i].Proxy); err != nil || u.User == nil {
+			continue
+		}
+		if err := identity.CheckPrivate(path); err != nil {
+			return usage(hintOf(err), "the proxy's password is in it: %w", err)
+		}
+	}
+	return nil
+}
+
 // httpBase turns a tree's address into that of its pages, without the tree, and the tree's name.
-func httpBase(url string) (base, tree string, err error) {
+func httpBase(address string) (base, tree string, err error) {
 	for from, to := range map[string]string{"ws://": "http://", "wss://": "https://", "http://": "http://", "https://": "https://"} {
-		if rest, ok := strings.CutPrefix(url, from); ok {
+		if rest, ok := strings.CutPrefix(address, from); ok {
 			rest = strings.TrimSuffix(rest, "/")
 			cut := strings.LastIndexByte(rest, '/')
 			if cut < 0 {
@@ -105,7 +141,7 @@ func httpBase(url string) (base, tree string, err error) {
 			return to + rest[:cut], rest[cut+1:], nil
 		}
 	}
-	return "", "", usage("write ws://HOST:PORT/NAME or wss://HOST:PORT/NAME", "%q is no URL", url)
+	return "", "", usage("write ws://HOST:PORT/NAME or wss://HOST:PORT/NAME", "%q is no URL", address)
 }
 
 // isURL tells an address from a directory.

@@ -52,6 +52,9 @@ func openWeb(l linkConf) (*web, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = secure
+	if transport.Proxy, err = l.proxy(false); err != nil {
+		return nil, err
+	}
 	transport.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
 	return &web{base: base, tree: tree, token: token, client: &http.Client{Transport: transport}}, nil
 }
