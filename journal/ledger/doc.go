@@ -1,5 +1,5 @@
 // Package ledger is what a machine knows of others: which cities have joined it,
-// what each may have, which join codes are out, and where it is reached. It
+// what each may have, which join codes are out, where it is reached, and what ran. It
 // touches one SQLite file, ledger.db in the machine's state folder.
 //
 //	invite ──▶ invites ──join──▶ cities ◀── revoke, rotate, grant
@@ -15,6 +15,8 @@
 //     credential that is given for it are one transaction, on disk before
 //     anybody is told.
 //   - What is not granted is refused: a city without a line of its own has nothing.
+//   - What ran is kept for [KeepRuns] and not longer, and so many of them at most:
+//     whoever knocks in vain pushes no session out.
 //   - Several processes may have it open. Who watches hears of what another one
 //     changed within [watchStep].
 package ledger

@@ -21,7 +21,7 @@ const Name = "ledger.db"
 
 // schemaVersion is kept in SQLite's user_version. A file with a higher one is
 // refused with [journal.ErrNewer]; a lower one is brought forward, step by step.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // steps[n] brings a file of version n to version n+1. Times are ns since 1970,
 // 0 for never; names of cities are ASCII, see [ValidCity].
@@ -54,7 +54,27 @@ CREATE TABLE serving (
 	listen  TEXT PRIMARY KEY,
 	since   INTEGER NOT NULL,
 	line    BLOB NOT NULL
-)`}
+)`, `
+CREATE TABLE runs (
+	id        INTEGER PRIMARY KEY AUTOINCREMENT,
+	side      TEXT NOT NULL,
+	kind      TEXT NOT NULL,
+	began     INTEGER NOT NULL,
+	city      BLOB NOT NULL,
+	tree      BLOB NOT NULL,
+	remote    BLOB NOT NULL,
+	mode      TEXT NOT NULL,
+	reason    BLOB NOT NULL,
+	entries   INTEGER NOT NULL,
+	bytes     INTEGER NOT NULL,
+	attempts  INTEGER NOT NULL,
+	ended     INTEGER NOT NULL,
+	result    TEXT NOT NULL,
+	fault     TEXT NOT NULL,
+	said      BLOB NOT NULL
+);
+CREATE INDEX runs_kind ON runs (kind, id);
+CREATE INDEX runs_ended ON runs (ended)`}
 
 // Ledger is an open ledger.db. All methods may be called at once.
 type Ledger struct {
