@@ -11,12 +11,13 @@ import (
 
 // terms are what the handshake settled.
 type terms struct {
-	hello Hello
-	every time.Duration // between heartbeats, both ways
-	packs bool          // the city takes packed messages
-	lists bool          // the city may ask for chunks
-	mode  Mode
-	from  journal.Position // what the city has, unless it is compared
+	hello  Hello
+	every  time.Duration // between heartbeats, both ways
+	packs  bool          // the city takes packed messages
+	lists  bool          // the city may ask for chunks
+	mode   Mode
+	reason string           // for it
+	from   journal.Position // what the city has, unless it is compared
 }
 
 // shakeHands reads the hello and answers it. Nothing that it does takes longer
@@ -91,6 +92,7 @@ func (p *subscription) answer(ctx context.Context) error {
 		return err
 	}
 	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: head, Nodes: sum.Nodes, Bytes: sum.Bytes, Heartbeat: p.every, Waits: p.mustWait()}
+	p.reason = reason
 	p.setWaits(m.Waits)
 	if p.packs {
 		m.Features = append(m.Features, featureZstd)

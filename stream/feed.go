@@ -38,6 +38,7 @@ func (p *subscription) feed(ctx context.Context) error {
 			}
 			f.owe(settleTime)
 		}
+		f.visit.entries.Add(int64(pg.entries))
 		f.at = pg.position
 		if len(pg.messages) > 0 {
 			p.tell(f.at)
@@ -151,6 +152,7 @@ func (f *feeder) send(ctx context.Context, m *sealed) error {
 		message = m.pack(f.srv.codec)
 		f.pace.gained(len(m.plain), len(message))
 	}
+	f.visit.bytes.Add(int64(len(message)))
 	return f.out.send(ctx, message)
 }
 
@@ -187,6 +189,7 @@ func (f *feeder) full(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		f.visit.entries.Add(int64(len(chunk.Entries)))
 		if chunk.Done {
 			f.at = chunk.Position
 			f.tell(f.at)

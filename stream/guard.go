@@ -26,12 +26,13 @@ type guard struct {
 	insecure bool
 	proxy    bool // another program stands before this one and says who calls
 	failures *attempts
+	visitors Visitors
 	log      zerolog.Logger
 }
 
 func newGuard(cfg *ServerConfig) guard {
 	return guard{want: sha256.Sum256([]byte(cfg.Token)), hasToken: cfg.Token != "", gate: cfg.Gate, open: cfg.open(),
-		insecure: cfg.Insecure, proxy: cfg.Proxy, failures: &attempts{}, log: cfg.Log}
+		insecure: cfg.Insecure, proxy: cfg.Proxy, failures: &attempts{}, visitors: cfg.Visitors, log: cfg.Log}
 }
 
 // denial is an answer to who is not heard.
@@ -79,6 +80,7 @@ func (g *guard) deny(r *http.Request, err error) *denial {
 		g.log.Debug().Stringer("remote", from).Str("reason", unfit.Reason).Msg("refused, too often")
 		return &denial{status: http.StatusTooManyRequests, text: "too many failed attempts from this address", hint: "wait, or come with a right credential", wait: wait}
 	}
+	g.visitors.Refused(Refusal{City: unfit.City, Tree: clip(r.PathValue("name"), MaxTreeName), Remote: g.remote(r), Reason: unfit.Reason})
 	line := g.log.Warn().Stringer("remote", from).Str("reason", unfit.Reason)
 	if unfit.City != "" {
 		line = line.Str("city", Display(unfit.City))

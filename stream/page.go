@@ -12,6 +12,7 @@ import (
 type page struct {
 	ready    chan struct{} // closed when the rest is set
 	messages []*sealed
+	entries  int              // in them
 	position journal.Position // once all of it is applied
 	more     journal.Chunk    // what was read beyond it: the next page begins with that
 	err      error
@@ -30,6 +31,7 @@ func (p *page) finish(ctx context.Context, fill *filling, chunk journal.Chunk) e
 	if len(chunk.Entries) == 0 {
 		return nil
 	}
+	p.entries += len(chunk.Entries)
 	return fill.parts(ctx, chunk, p.add)
 }
 

@@ -60,7 +60,8 @@ type ServerConfig struct {
 	Proxy     bool // a proxy ends TLS, and says in X-Forwarded-For who calls
 	Insecure  bool // serve whatever the address
 	Heartbeat time.Duration
-	Strangers int // connections that have not yet proved anything; zero: 256
+	Strangers int      // connections that have not yet proved anything; zero: 256
+	Visitors  Visitors // hears who comes and who is refused; nil: nobody
 	Log       zerolog.Logger
 }
 
@@ -100,6 +101,9 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	if cfg.Heartbeat < time.Millisecond || cfg.Heartbeat > maxHeartbeat {
 		return nil, fmt.Errorf("heartbeat %v: want 1ms to %v", cfg.Heartbeat, maxHeartbeat)
+	}
+	if cfg.Visitors == nil {
+		cfg.Visitors = nobody{}
 	}
 	if cfg.Strangers == 0 {
 		cfg.Strangers = 256
@@ -159,6 +163,7 @@ func (s *Server) named(w http.ResponseWriter, r *http.Request) (*tree, reach, bo
 		may, ok = passOf(r.Context()).of(t.Name)
 	}
 	if !ok {
+		s.cfg.Visitors.Refused(Refusal{City: passOf(r.Context()).City, Tree: clip(r.PathValue("name"), MaxTreeName), Remote: s.guard.remote(r), Reason: "no tree of that name, or none of it is granted"})
 		refuse(w, http.StatusNotFound, "no tree named "+Display(clip(r.PathValue("name"), MaxTreeName)),
 			"GET /v1/trees lists what there is")
 	}

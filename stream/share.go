@@ -105,6 +105,7 @@ func (s *share) turn(ctx context.Context, pg *page, since journal.Seq, ahead jou
 		}
 		// Only a whole directory that came into the city's scope arrives
 		// without a position: it belongs together.
+		pg.entries += len(chunk.Entries)
 		if err := fill.parts(ctx, chunk, pg.add); err != nil {
 			return err
 		}

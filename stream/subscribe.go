@@ -60,10 +60,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		return // Upgrade has answered
 	}
 	conn := newConn(ws, h.live, MaxClientFrame)
-	pass := passOf(r.Context())
+	pass, from := passOf(r.Context()), s.guard.remote(r)
 	after(r.Context(), func(ctx context.Context) {
 		sub := newSubscription(s, t, conn)
-		sub.pass, sub.may = pass, may
+		sub.pass, sub.may, sub.visit.Remote = pass, may, from
 		err := sub.run(ctx)
 		s.cfg.Log.Debug().Err(err).Str("tree", Display(t.Name)).Str("city", Display(sub.hello.City)).Msg("city left")
 	})
@@ -85,6 +85,7 @@ type subscription struct {
 	wants wants
 	flow  window
 	pace  *pace
+	visit Visit
 }
 
 func newSubscription(s *Server, t *tree, c *conn) *subscription {
@@ -94,8 +95,8 @@ func newSubscription(s *Server, t *tree, c *conn) *subscription {
 
 // run serves the city until either end gives up. It closes the connection and
 // waits for what it started.
-func (p *subscription) run(ctx context.Context) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
+func (p *subscription) run(life context.Context) (err error) {
+	ctx, cancel := context.WithCancel(life)
 	defer p.conn.close()
 	defer cancel()
 	stopClosing := context.AfterFunc(ctx, p.conn.close)
@@ -106,10 +107,18 @@ func (p *subscription) run(ctx context.Context) (err error) {
 	defer p.pass.whenOver(func() { quit(errOver) })()
 
 	if err := p.shakeHands(ctx); err != nil {
+		p.turnedAway(err)
 		return err
 	}
 	p.share = p.tree.join(p.hello.SubDirs)
 	defer p.tree.leave(p.share)
+	p.arrive()
+	defer func() {
+		if life.Err() != nil {
+			err = nil // whatever broke because this end stops
+		}
+		p.depart(err)
+	}()
 	p.srv.enter(p)
 	defer p.srv.exit(p)
 	p.conn.arm(3 * p.every)

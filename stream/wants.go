@@ -115,6 +115,7 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 		}
 		done += n
 		p.srv.meter.content.Add(int64(n))
+		p.visit.bytes.Add(n)
 	}
 	return nil
 }

@@ -1,0 +1,122 @@
+package stream_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hydrasync/hydrasync/journal/ledger"
+	"github.com/hydrasync/hydrasync/stream"
+)
+
+// visitors notes what it hears.
+type visitors struct {
+	mu      sync.Mutex
+	came    []*stream.Visit
+	left    []error
+	whose   []stream.Fault
+	refused []stream.Refusal
+}
+
+func (v *visitors) Came(one *stream.Visit) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.came = append(v.came, one)
+}
+
+func (v *visitors) Left(_ *stream.Visit, why error, whose stream.Fault) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.left, v.whose = append(v.left, why), append(v.whose, whose)
+}
+
+func (v *visitors) Refused(r stream.Refusal) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.refused = append(v.refused, r)
+}
+
+func (v *visitors) await(t *testing.T, good func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		v.mu.Lock()
+		ok := good()
+		v.mu.Unlock()
+		if ok {
+			return
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t.Fatalf("came %v, left %v %v, refused %+v", v.came, v.left, v.whose, v.refused)
+}
+
+// Who comes, leaves, is sent away or refused is told, with what was sent and why it ended.
+func TestVisitorsAreTold(t *testing.T) {
+	v := &visitors{}
+	g := &gate{passes: map[string]*stream.Pass{}, ends: map[string]func(){}}
+	g.admit("all", ledger.Everything()...)
+	g.admit("part", ledger.Grant{Tree: "src", SubDirs: []string{"d"}})
+	g.admit("none", ledger.Grant{Tree: "another"})
+	c := newCapitol(t, func(cfg *stream.ServerConfig) { cfg.Gate, cfg.Visitors = g, v })
+	c.write("f", filled(1<<20, 1))
+	as := func(city string) func(*stream.ClientConfig) {
+		return func(cfg *stream.ClientConfig) { cfg.Token = credentialOf(city) }
+	}
+	m := newCity(t, c.url, as("all"))
+	stop := m.run()
+	m.inStep(c)
+	v.await(t, func() bool {
+		if len(v.came) != 1 {
+			return false
+		}
+		entries, bytes := v.came[0].Sent()
+		return entries == 2 && bytes > 1<<20
+	})
+	if one := v.came[0]; one.City != "all" || one.Tree != "src" || one.Remote != "127.0.0.1" || one.Mode != stream.Full || one.Reason == "" {
+		t.Errorf("got %+v", one)
+	}
+	before, _ := v.came[0].Sent()
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	v.await(t, func() bool { return len(v.left) == 1 && v.left[0] == nil && v.whose[0] == stream.NoFault })
+	if after, _ := v.came[0].Sent(); after != before {
+		t.Errorf("%d entries became %d", before, after)
+	}
+
+	for _, city := range []string{"part", "none", "nobody"} {
+		other := newCity(t, c.url, as(city))
+		if err := other.client.Run(t.Context(), other); err == nil {
+			t.Errorf("%s is let in", city)
+		}
+	}
+	v.await(t, func() bool { return len(v.refused) == 3 })
+	for _, want := range []stream.Refusal{
+		{City: "part", Tree: "src", Remote: "127.0.0.1", Reason: "not granted: the whole tree of tree src; granted: d"},
+		{City: "none", Tree: "src", Remote: "127.0.0.1", Reason: "no tree of that name, or none of it is granted"},
+		{City: "mallory\x1b[2J", Tree: "src", Remote: "127.0.0.1", Reason: "unknown credential"},
+	} {
+		if !slices.Contains(v.refused, want) { // in whatever order: the city may hear before
+			t.Errorf("got %+v, want %+v among them", v.refused, want)
+		}
+	}
+
+	// Sent away, and this end's own end.
+	again := newCity(t, c.url, as("all"))
+	ended := again.run()
+	again.inStep(c)
+	g.revoke("all")
+	v.await(t, func() bool { return len(v.left) == 2 && v.left[1] != nil && v.whose[1] == stream.NoFault })
+	_ = ended() // refused, as it is to be
+	g.admit("all", ledger.Everything()...)
+	last := newCity(t, c.url, as("all"))
+	done := last.run()
+	last.inStep(c)
+	c.stop()
+	v.await(t, func() bool { return len(v.left) == 3 && v.left[2] == nil })
+	if err := done(); err != nil {
+		t.Error(err)
+	}
+}
