@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/identity"
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/runs"
 	"github.com/hydrasync/hydrasync/journal/ledger"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -27,6 +28,7 @@ type door struct {
 	open  bool                    // who has no credential is let in
 	book  *ledger.Ledger
 	gate  *gate
+	runs  *runs.Capitol
 }
 
 // check reads the secrets and refuses what cannot be meant. Nothing is made, nothing listens yet.
@@ -93,7 +95,7 @@ func (d *door) settle(ctx context.Context, state stateFolder, log zerolog.Logger
 	if d.book, err = ledger.Open(ctx, string(state)); err != nil {
 		return &failure{err: err, hint: cmp.Or(hintOf(err), "name a folder that can be written: --state DIR"), code: codeFailed}
 	}
-	d.gate = newGate(d.book, log)
+	d.gate, d.runs = newGate(d.book, log), runs.NewCapitol(d.lend, log)
 	return nil
 }
 
@@ -121,7 +123,7 @@ func (d *door) secure() *tls.Config {
 // server serves trees through the door.
 func (d *door) server(trees []stream.Tree, log zerolog.Logger) (*stream.Server, error) {
 	srv, err := stream.NewServer(stream.ServerConfig{Trees: trees, Token: d.token, Gate: d.gate, Open: d.open, TLS: d.secure(),
-		Proxy: d.conf.BehindProxy, Insecure: d.conf.Insecure, Log: log})
+		Proxy: d.conf.BehindProxy, Insecure: d.conf.Insecure, Visitors: d.runs, Log: log})
 	if err != nil {
 		return nil, usage("a tree is given as NAME=DIR; each name is one path component that does not begin with a dot", "%w", err)
 	}

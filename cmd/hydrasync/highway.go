@@ -17,6 +17,7 @@ import (
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/follow"
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/runs"
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -29,6 +30,7 @@ type city struct {
 	follow *follow.Follower
 	limit  *rate.Limiter // nil: none
 	when   openHours
+	runs   *runs.City
 	log    zerolog.Logger
 
 	// where the capitol was when it had walked its tree: before that no proof
@@ -67,6 +69,9 @@ func openCity(conf highwayConf, w cityWorld) (*city, error) {
 	c.sight.change(func(n *situation) { n.Own = own })
 	if !own.IsZero() {
 		c.sight.trust() // an earlier life filled it; its capitol may be away now
+	}
+	if err := c.keepRuns(); err != nil {
+		return nil, errors.Join(err, c.disk.Close())
 	}
 	c.follow = &follow.Follower{Disk: c.disk, Client: client, Sight: c.sight, Once: w.once}
 	return c, nil
@@ -119,8 +124,8 @@ func cityName(to string) string {
 	return name[:min(len(name), stream.MaxCityName)]
 }
 
-// run follows until ctx ends or the capitol refuses for good.
-func (c *city) run(ctx context.Context) error {
+// live is all that a city does.
+func (c *city) live(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.runClient(ctx) })
 	g.Go(func() error { return c.runDisk(ctx) })

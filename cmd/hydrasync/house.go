@@ -67,7 +67,7 @@ func (h *house) run(ctx context.Context) error {
 // what was found so far. See [stream.Tree] for what waits.
 func (h *house) serve(ctx context.Context, srv *stream.Server, ln net.Listener, trees []stream.Tree) error {
 	h.announce(ln.Addr().String(), trees)
-	return srv.Serve(ctx, ln)
+	return h.door.serve(ctx, srv, ln, trees)
 }
 
 func (h *house) trees() []stream.Tree {

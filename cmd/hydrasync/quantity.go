@@ -43,6 +43,28 @@ func (d *duration) String() string {
 	return s
 }
 
+// span is a duration that may also be written in whole days: 1d.
+type span duration
+
+// Set implements pflag.Value.
+func (s *span) Set(text string) error {
+	if days, isDays := strings.CutSuffix(text, "d"); isDays {
+		n, err := strconv.ParseUint(days, 10, 15)
+		if err != nil {
+			return fmt.Errorf("%q is not a number of days: write it like 1d or 30d", text)
+		}
+		*s = span(n) * span(24*time.Hour)
+		return nil
+	}
+	return (*duration)(s).Set(text)
+}
+
+// Type implements pflag.Value.
+func (s *span) Type() string { return "duration" }
+
+// String is what Set reads.
+func (s *span) String() string { return (*duration)(s).String() }
+
 // size is a number of bytes, written 1GiB, 64KiB, 500MB or 4096.
 type size int64
 

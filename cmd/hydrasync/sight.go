@@ -18,6 +18,8 @@ type sight struct {
 	whole chan struct{} // closed once the city is known to hold a whole tree: see [sight.trust]
 
 	frozen bool // see freeze
+
+	hear func(*situation) // called at every change; must not block
 }
 
 // situation is a copy of what a sight knows.
@@ -28,7 +30,7 @@ type situation struct {
 	Nodes   int64 // in the capitol's tree when it said so
 	Began   time.Time
 	Entries int64            // applied since
-	Bytes   int64            // fetched since; small content travels uncounted
+	Bytes   int64            // of content that came since
 	Own     journal.Position // of this city
 	Head    journal.Position // the capitol's newest that is known
 	Proven  journal.Position // where both ends were last compared
@@ -59,6 +61,9 @@ func (s *sight) change(do func(*situation)) {
 		return
 	}
 	do(&s.now)
+	if s.hear != nil {
+		s.hear(&s.now)
+	}
 	close(s.moved)
 	s.moved = make(chan struct{})
 }
@@ -100,7 +105,7 @@ func (s *sight) Applied(entries int, own journal.Position) {
 	})
 }
 
-// Fetched counts content that did not come along.
+// Fetched counts content, with its entry or asked for.
 func (s *sight) Fetched(bytes int64) { s.change(func(n *situation) { n.Bytes += bytes }) }
 
 // Heard notes where both ends are.

@@ -117,8 +117,15 @@ func (w *work) Apply(ctx context.Context) (journal.Position, error) {
 	if len(w.set.Entries) == 0 && w.set.Position.IsZero() && !w.set.FullDone {
 		do = func() error { return w.Disk.Complete(ctx, w.Follower) }
 	}
+	var along int64 // content that came with its entries
+	for _, body := range w.set.Bodies {
+		along += int64(len(body))
+	}
 	if err := do(); err != nil {
 		return journal.Position{}, w.judge(err)
+	}
+	if along > 0 {
+		w.Sight.Fetched(along)
 	}
 	w.Sight.Applied(len(w.set.Entries), w.Disk.Journal().Position())
 	return w.Disk.Confirmed(), nil
