@@ -55,6 +55,11 @@ func checkIn(ctx context.Context, tx *sql.Tx, h head, pos Position) (Verdict, er
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("check position: %w", err)
+	case e.Seq != pos.Seq && h.role == City:
+		// A city records of each catch-up the newest states only, so its log has
+		// gaps, and of a comparison nothing. What cannot be proven here the
+		// reader proves with its digest, as soon as it has followed to the head.
+		return Resumable, nil
 	case e.Seq != pos.Seq && pos.Seq == h.floor:
 		return Compacted, nil
 	case e.Seq != pos.Seq, e.Digest != pos.Digest:

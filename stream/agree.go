@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,6 +16,8 @@ type terms struct {
 	every  time.Duration // between heartbeats, both ways
 	packs  bool          // the city takes packed messages
 	lists  bool          // the city may ask for chunks
+	kin    bool          // the city hears when the lineage changes
+	way    Lineage       // the one that it knows
 	mode   Mode
 	reason string           // for it
 	from   journal.Position // what the city has, unless it is compared
@@ -51,7 +54,7 @@ func (p *subscription) shakeHands(ctx context.Context) (err error) {
 		return &ownFault{fault{Code: CodeVersion, Permanent: true,
 			Text: fmt.Sprintf("no version in common: this capitol speaks %d, the city %v", Version, p.hello.Versions)}}
 	}
-	if err := p.permitted(); err != nil {
+	if err := errors.Join(p.permitted(), p.within(), p.notDescended()); err != nil {
 		return err
 	}
 	return p.answer(ctx)
@@ -92,13 +95,17 @@ func (p *subscription) answer(ctx context.Context) error {
 		return err
 	}
 	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: head, Nodes: sum.Nodes, Bytes: sum.Bytes, Heartbeat: p.every, Waits: p.mustWait()}
-	p.reason = reason
+	p.reason, p.way = reason, p.tree.lineage()
+	m.Lineage = p.way
 	p.setWaits(m.Waits)
 	if p.packs {
 		m.Features = append(m.Features, featureZstd)
 	}
 	if p.lists {
 		m.Features = append(m.Features, featureChunks)
+	}
+	if p.kin {
+		m.Features = append(m.Features, featureLineage)
 	}
 	message, err := p.srv.codec.pack(kindWelcome, toWelcome(m))
 	if err != nil {
@@ -122,6 +129,7 @@ func (p *subscription) agree() {
 		p.flow.size = max(p.hello.Window, MinWindow)
 	}
 	p.packs = slices.Contains(p.hello.Features, featureZstd)
+	p.kin = slices.Contains(p.hello.Features, featureLineage)
 	p.lists = p.tree.Lists != nil && slices.Contains(p.hello.Features, featureChunks)
 }
 
@@ -135,6 +143,9 @@ func (p *subscription) choose(ctx context.Context, head journal.Position) (Mode,
 	v, err := p.tree.Journal.Check(ctx, p.hello.Position)
 	if err != nil {
 		return 0, "", fmt.Errorf("check position: %w", err)
+	}
+	if err := p.able(v); err != nil {
+		return 0, "", err
 	}
 	switch lag := head.Seq - p.hello.Position.Seq; {
 	case p.hello.Compare:

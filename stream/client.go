@@ -66,6 +66,7 @@ type ClientConfig struct {
 	SubDirs  []string
 	City     string // a name for people
 	As       string // by which name this city has joined; the capitol refuses a credential of another
+	Replica  string // this city's id in a [Lineage]; "" if it serves nobody
 	Proxy    Proxy  // nil: straight
 	// Dial replaces the network; nil is TCP.
 	Dial      func(ctx context.Context, network, addr string) (net.Conn, error)

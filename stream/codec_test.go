@@ -57,12 +57,16 @@ func someBatch() Batch {
 
 func someHello() Hello {
 	return Hello{Versions: []uint64{1, 2}, Tree: "src", Position: somePosition(), SubDirs: []string{"a", "b/\xff"},
-		Features: []string{"zstd"}, HasContent: true, Compare: true, City: "berlin\xff", Heartbeat: 15 * time.Second, Window: 8 << 20}
+		Features: []string{"zstd"}, HasContent: true, Compare: true, City: "berlin\xff", Heartbeat: 15 * time.Second, Window: 8 << 20, Replica: "0a"}
 }
 
 func someWelcome() Welcome {
 	return Welcome{Version: 1, Mode: CatchUp, Reason: "12 behind", Position: somePosition(), Nodes: 5, Bytes: 1 << 40,
-		Features: []string{"zstd"}, Heartbeat: time.Second, Waits: true}
+		Features: []string{"zstd"}, Heartbeat: time.Second, Waits: true, Lineage: someLineage()}
+}
+
+func someLineage() Lineage {
+	return Lineage{{ID: "01", Name: "mill", Capitol: true}, {ID: "02", Name: "k\xfcche"}}
 }
 
 func someChunks() chunks {
@@ -99,6 +103,8 @@ func frames(c *codec) map[string]struct {
 		"list": {kindList, toList(list{3, 9, journal.Digest{5}}), list{3, 9, journal.Digest{5}},
 			func(p []byte) (any, error) { return c.decodeList(p) }},
 		"chunks": {kindChunks, toChunks(someChunks()), someChunks(), func(p []byte) (any, error) { return c.decodeChunks(p) }},
+		"lineage": {kindLineage, wireLineage{toLineage(someLineage())}, someLineage(),
+			func(p []byte) (any, error) { return c.decodeLineage(p) }},
 		"error": {kindError, toFault(fault{CodeTree, "no such tree", true}), fault{CodeTree, "no such tree", true},
 			func(p []byte) (any, error) { return c.decodeFault(p) }},
 	}
@@ -365,6 +371,8 @@ func FuzzMessages(f *testing.F) {
 			again(t, c, payload, c.decodeList, toList)
 		case kindChunks:
 			again(t, c, payload, c.decodeChunks, toChunks)
+		case kindLineage:
+			again(t, c, payload, c.decodeLineage, func(l Lineage) wireLineage { return wireLineage{toLineage(l)} })
 		case kindContent:
 			again(t, c, payload, c.decodeContent, func(m content) wireContent { return wireContent{m.Request, m.Offset, m.Last, m.Bytes} })
 		}

@@ -117,11 +117,7 @@ func (c *Client) ended(payload []byte) error {
 		return err
 	}
 	if f.Permanent {
-		hint := "check the URL, and that both ends are of the same version"
-		if f.Code == CodeGrant {
-			hint = "ask for what is granted (--sub-dir), or have more granted: hydrasync city grant on the capitol"
-		}
-		return &RefusedError{Text: Display(f.Text), Hint: hint}
+		return &RefusedError{Text: Display(f.Text), Hint: f.Code.hint()}
 	}
 	return &faultError{f}
 }

@@ -30,6 +30,10 @@ func (s *Server) digest(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "not granted: "+asked(dirs)+" of "+Display(t.Name)+"; granted: "+may.String(), "ask for what is granted: sub_dir=…")
 		return
 	}
+	if !t.has(dirs) {
+		refuse(w, http.StatusNotFound, "this relay has only a part of tree "+Display(t.Name)+": "+t.portion(), "ask for that: sub_dir=…")
+		return
+	}
 	a, err := t.digest(r, dirs)
 	if err != nil {
 		s.cfg.Log.Error().Err(err).Str("tree", Display(t.Name)).Msg("cannot read the journal")

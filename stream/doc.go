@@ -75,7 +75,7 @@
 //
 //	1 hello    1 versions [uint], 2 tree, 3 position pos, 4 sub_dirs [bytes], 5 features [bytes],
 //	           6 has_content bool, 7 compare bool, 8 city's name, 9 heartbeat ms, 10 window bytes,
-//	           11 the name by which it has joined
+//	           11 the name by which it has joined, 12 replica
 //	2 want     1 request, 2 node, 3 digest, 4 generation, 5 offset, 6 length
 //	3 cancel   1 request
 //	4 pulse    1 position pos, 2 scope digest
@@ -85,7 +85,8 @@
 // # Frames of a capitol
 //
 //	16 welcome  1 version, 2 mode (1 resume, 2 catch-up, 3 full), 3 reason, 4 position pos,
-//	            5 nodes, 6 bytes, 7 features [bytes], 8 heartbeat ms, 9 waits bool
+//	            5 nodes, 6 bytes, 7 features [bytes], 8 heartbeat ms, 9 waits bool,
+//	            10 lineage [ancestor]
 //	17 batch    1 entries [entry], 2 bodies [{1 node, 2 offset, 3 bytes}], 3 position pos,
 //	            4 full bool, 5 full done bool
 //	18 content  1 request, 2 offset, 3 last bool, 4 bytes
@@ -93,6 +94,7 @@
 //	20 beat     1 position pos, 2 scope digest
 //	21 error    1 code, 2 text, 3 permanent bool
 //	22 chunks   1 request, 2 grain, 3 count, 4 chunks bytes   (feature "chunks")
+//	23 lineage  1 lineage [ancestor]                  (feature "lineage")
 //
 // An entry is {1 seq, 2 time, 3 path, 4 node, 5 gone, 6 note, 7 tree digest, 8
 // body seq, 9 place seq} with exactly one of 4, 5 and 6: the state of a node, the id
@@ -124,6 +126,22 @@
 //
 // While a capitol walks its tree for the first time, its journal names a part of it. A full
 // comparison by a city with has_content begins after that; the welcome then says waits. Others begin at once.
+//
+// # Relays
+//
+// A relay serves what it mirrors, with the epoch, numbers, ids and digests of the capitol, so a
+// city may go on from its position at any of them. Its log may have gaps; a
+// position in one is taken, and what was not the same history is found by the next beat.
+//
+// An ancestor is {1 id, 2 name, 3 capitol bool}: a place that the tree came through.
+// The lineage is all of them, the capitol first, the server itself last; a relay that has no
+// connection is alone in its own. A hello's replica is the id under which the city would
+// stand in the lineages of its own cities; a server that has it in its lineage refuses (error 8, permanent).
+// When the lineage changes, the next heartbeat comes after a frame 23.
+//
+// A relay may have only some sub_dirs. It refuses a hello that asks for more than that (error
+// 9, permanent). A relay whose lineage does not begin at a capitol compares nobody who has a
+// position: error 6. So it does with a city that is ahead of it, unless it was there itself.
 //
 // # Order
 //
@@ -205,7 +223,7 @@
 // Code 1 protocol, 2 version, 3 tree, 4 too much at once, 5 internal, 6 stale
 // (the city's place was compacted away or the journal began a new epoch: come
 // again), 7 grant (more is asked for than the city may have, the credential is of another city, or
-// what it may have was changed). The capitol closes after it. Permanent: the same hello will be
+// what it may have was changed), 8 loop, 9 portion. The capitol closes after it. Permanent: the same hello will be
 // refused again.
 //
 // # Limits of this implementation

@@ -62,12 +62,12 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
 // granted lists what a pass reaches here.
 func (s *Server) granted(p *Pass) []GrantedTree {
 	trees := []GrantedTree{}
-	for _, t := range s.sorted() {
-		r, ok := p.of(t.Name)
+	for _, name := range s.Names() {
+		r, ok := p.of(name)
 		if !ok {
 			continue
 		}
-		g := GrantedTree{Name: []byte(t.Name)}
+		g := GrantedTree{Name: []byte(name)}
 		if !r.whole {
 			for _, dir := range r.dirs {
 				g.SubDirs = append(g.SubDirs, []byte(dir))

@@ -136,6 +136,15 @@ func (f *feeder) beat(ctx context.Context) error {
 // live sends a heartbeat.
 func (f *feeder) live(ctx context.Context, b Beat) error {
 	f.due = time.Now().Add(f.every)
+	if l := f.tellLineage(); l != nil {
+		m, err := f.srv.codec.pack(kindLineage, l)
+		if err != nil {
+			return err
+		}
+		if err := f.out.send(ctx, m); err != nil {
+			return err
+		}
+	}
 	m, err := f.srv.codec.pack(kindBeat, toBeat(b))
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ const (
 	kindBeat    kind = 20
 	kindError   kind = 21
 	kindChunks  kind = 22
+	kindLineage kind = 23
 )
 
 // Mode is how a capitol brings a city up to date.
@@ -64,6 +65,7 @@ type Hello struct {
 	Heartbeat  time.Duration
 	Window     int64  // bytes of batches that the city takes before it grants credit
 	As         string // by which name the city believes to have joined; "" if it does not say
+	Replica    string // the city's own id in a [Lineage]; "" if it serves nobody
 }
 
 // Welcome is a capitol's answer to [Hello].
@@ -77,6 +79,7 @@ type Welcome struct {
 	Features  []string         // those of the city's that are in use
 	Heartbeat time.Duration    // how often the capitol will show that it lives
 	Waits     bool             // the comparison begins once the capitol has walked its tree
+	Lineage   Lineage          // the way of the tree to here; empty if it is not told
 }
 
 // Inline is content that travels with its entry: Bytes stand at Offset and
@@ -149,4 +152,19 @@ const (
 	CodeInternal                 // a fault of the capitol's own
 	CodeStale                    // the city's place in the journal was compacted away meanwhile: come again
 	CodeGrant                    // more is asked for than this city may have
+	CodeLoop                     // the tree has come through this city
+	CodePortion                  // a relay has only a part of the tree
 )
+
+// hint is what to do about a refusal.
+func (c Code) hint() string {
+	switch c {
+	case CodeGrant:
+		return "ask for what is granted (--sub-dir), or have more granted: hydrasync city grant on the capitol"
+	case CodeLoop:
+		return "follow the capitol, or a relay that does not come through here"
+	case CodePortion:
+		return "ask for what it has (sub_dirs), or follow the capitol"
+	}
+	return "check the URL, and that both ends are of the same version"
+}

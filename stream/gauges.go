@@ -25,8 +25,11 @@ func (s *Server) treeGauges(ctx context.Context) []metrics.Family {
 	paths := gauge("tree_paths", "Paths in the tree, its root included.")
 	bytes := gauge("tree_bytes", "Bytes of all files of the tree together.")
 	ready := gauge("tree_ready", "1 once the journal tells of the whole tree, 0 during its first walk.")
-	for _, name := range slices.Sorted(maps.Keys(s.trees)) {
-		t := s.trees[name]
+	for _, name := range s.Names() {
+		t, done, ok := s.use(name)
+		if !ok {
+			continue
+		}
 		labels := []string{"tree", Display(name)}
 		tell := func(f *metrics.Family, v float64) {
 			f.Samples = append(f.Samples, metrics.Sample{Labels: labels, Value: v})
@@ -38,6 +41,7 @@ func (s *Server) treeGauges(ctx context.Context) []metrics.Family {
 		}
 		tell(&ready, certain)
 		st, err := t.Journal.Stats(ctx)
+		done()
 		if err != nil {
 			s.cfg.Log.Error().Err(err).Str("tree", Display(name)).Msg("cannot read the journal")
 			continue
@@ -53,7 +57,7 @@ func (s *Server) treeGauges(ctx context.Context) []metrics.Family {
 func (s *Server) cityGauges() []metrics.Family {
 	type who struct{ city, tree string }
 	connected, behind := make(map[string]int), make(map[who]uint64)
-	for name := range s.trees {
+	for _, name := range s.Names() {
 		connected[Display(name)] = 0
 	}
 	for _, c := range s.Cities() {

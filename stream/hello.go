@@ -22,25 +22,27 @@ type wireHello struct {
 	Heartbeat  int64        `cbor:"9,keyasint,omitempty"` // ms
 	Window     int64        `cbor:"10,keyasint,omitempty"`
 	As         bstr         `cbor:"11,keyasint,omitempty"`
+	Replica    bstr         `cbor:"12,keyasint,omitempty"`
 }
 
 type wireWelcome struct {
-	Version   uint64       `cbor:"1,keyasint"`
-	Mode      uint8        `cbor:"2,keyasint"`
-	Reason    bstr         `cbor:"3,keyasint,omitempty"`
-	Position  wirePosition `cbor:"4,keyasint"`
-	Nodes     int64        `cbor:"5,keyasint,omitempty"`
-	Bytes     int64        `cbor:"6,keyasint,omitempty"`
-	Features  []bstr       `cbor:"7,keyasint,omitempty"`
-	Heartbeat int64        `cbor:"8,keyasint,omitempty"` // ms
-	Waits     bool         `cbor:"9,keyasint,omitempty"`
+	Version   uint64         `cbor:"1,keyasint"`
+	Mode      uint8          `cbor:"2,keyasint"`
+	Reason    bstr           `cbor:"3,keyasint,omitempty"`
+	Position  wirePosition   `cbor:"4,keyasint"`
+	Nodes     int64          `cbor:"5,keyasint,omitempty"`
+	Bytes     int64          `cbor:"6,keyasint,omitempty"`
+	Features  []bstr         `cbor:"7,keyasint,omitempty"`
+	Heartbeat int64          `cbor:"8,keyasint,omitempty"` // ms
+	Waits     bool           `cbor:"9,keyasint,omitempty"`
+	Lineage   []wireAncestor `cbor:"10,keyasint,omitempty"`
 }
 
 func toHello(h Hello) wireHello {
 	return wireHello{Versions: h.Versions, Tree: bstr(h.Tree), Position: toPosition(h.Position), SubDirs: toBytes(h.SubDirs),
 		Features: toBytes(h.Features), HasContent: h.HasContent, Compare: h.Compare, City: bstr(clip(h.City, MaxCityName)),
 		Heartbeat: h.Heartbeat.Milliseconds(), Window: h.Window,
-		As: bstr(clip(h.As, MaxCityName))}
+		As: bstr(clip(h.As, MaxCityName)), Replica: bstr(clip(h.Replica, MaxReplica))}
 }
 
 func (c *codec) decodeHello(payload []byte) (Hello, error) {
@@ -55,7 +57,7 @@ func (c *codec) decodeHello(payload []byte) (Hello, error) {
 	switch {
 	case len(w.Versions) == 0 || len(w.Versions) > MaxVersions:
 		return Hello{}, broken("%d versions", len(w.Versions))
-	case len(w.Tree) > MaxTreeName || len(w.City) > MaxCityName || len(w.As) > MaxCityName:
+	case len(w.Tree) > MaxTreeName || len(w.City) > MaxCityName || len(w.As) > MaxCityName || len(w.Replica) > MaxReplica:
 		return Hello{}, broken("name too long")
 	case w.Heartbeat < 0 || w.Heartbeat > maxHeartbeat.Milliseconds():
 		return Hello{}, broken("heartbeat of %d ms", w.Heartbeat)
@@ -63,7 +65,8 @@ func (c *codec) decodeHello(payload []byte) (Hello, error) {
 		return Hello{}, broken("window of %d bytes", w.Window)
 	}
 	h := Hello{Versions: w.Versions, Tree: string(w.Tree), Position: position, HasContent: w.HasContent, Compare: w.Compare,
-		City: string(w.City), As: string(w.As), Heartbeat: time.Duration(w.Heartbeat) * time.Millisecond, Window: w.Window}
+		City: string(w.City), As: string(w.As), Replica: string(w.Replica), Heartbeat: time.Duration(w.Heartbeat) * time.Millisecond,
+		Window: w.Window}
 	if h.Features, err = fromBytes(w.Features, MaxFeatures, MaxFeature); err != nil {
 		return Hello{}, err
 	}
@@ -95,7 +98,7 @@ func checkSubDirs(dirs []string) error {
 func toWelcome(m Welcome) wireWelcome {
 	return wireWelcome{Version: m.Version, Mode: uint8(m.Mode), Reason: bstr(clip(m.Reason, MaxText)),
 		Position: toPosition(m.Position), Nodes: m.Nodes, Bytes: m.Bytes, Features: toBytes(m.Features),
-		Heartbeat: m.Heartbeat.Milliseconds(), Waits: m.Waits}
+		Heartbeat: m.Heartbeat.Milliseconds(), Waits: m.Waits, Lineage: toLineage(m.Lineage)}
 }
 
 func (c *codec) decodeWelcome(payload []byte) (Welcome, error) {
@@ -113,6 +116,9 @@ func (c *codec) decodeWelcome(payload []byte) (Welcome, error) {
 	}
 	m := Welcome{Version: w.Version, Mode: Mode(w.Mode), Reason: string(w.Reason), Position: position, Nodes: w.Nodes,
 		Bytes: w.Bytes, Heartbeat: time.Duration(w.Heartbeat) * time.Millisecond, Waits: w.Waits}
+	if m.Lineage, err = fromLineage(w.Lineage); err != nil {
+		return Welcome{}, err
+	}
 	m.Features, err = fromBytes(w.Features, MaxFeatures, MaxFeature)
 	return m, err
 }

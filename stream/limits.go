@@ -28,6 +28,8 @@ const (
 	MaxSubDirBytes = 32 << 10  // bytes of all of them
 	MaxTreeName    = 255       // bytes
 	MaxCityName    = 255       // bytes
+	MaxReplica     = 64        // bytes of a tree's or replica's id
+	MaxLineage     = 64        // places that a tree comes through
 	MaxText        = 4 << 10   // bytes of a text for people
 	MaxEntryPath   = 16 << 10  // bytes of an entry's path, which is for people only: longer ones lose their beginning
 	MinWindow      = 2 << 20   // bytes

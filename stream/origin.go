@@ -145,20 +145,27 @@ type betterError struct{ rank int }
 
 func (e *betterError) Error() string { return "a better source is back" }
 
+// circleStep is how often a city that has got into a circle looks for a way out.
+const circleStep = 2 * time.Second
+
 // seekBetter looks from time to time whether an origin before o can be reached, and
 // returns once one can, or nil when ctx ends. The connection stands meanwhile.
 func (c *Client) seekBetter(ctx context.Context, o *origin) error {
 	if o.rank == 0 {
 		return nil
 	}
-	tick := time.NewTicker(c.cfg.Return)
+	tick := time.NewTicker(min(c.cfg.Return, circleStep))
 	defer tick.Stop()
-	for {
+	for last := time.Now(); ; {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
 		}
+		if time.Since(last) < c.cfg.Return && !c.State().Welcome.Lineage.Has(c.cfg.Replica) {
+			continue
+		}
+		last = time.Now()
 		for _, other := range c.origins[:o.rank] {
 			if cn, err := c.dial(ctx, other); err == nil {
 				cn.close()

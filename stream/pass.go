@@ -123,3 +123,7 @@ func passOf(ctx context.Context) *Pass {
 	}
 	return &Pass{life: context.Background()} // of nobody, for nothing
 }
+
+// CallerOf is the city whose credential a guarded request came with; "" for who
+// holds the token that all share, or asks an open capitol.
+func CallerOf(ctx context.Context) string { return passOf(ctx).City }

@@ -40,21 +40,27 @@ type treeLine struct {
 	Digest  string   `json:"digest"`
 	Paths   int64    `json:"paths"`
 	Bytes   int64    `json:"bytes"`
-	SubDirs []string `json:"sub_dirs,omitempty"` // that the caller may have, if not all: the digest and the totals are of them
+	SubDirs []string `json:"sub_dirs,omitempty"` // that are here and the caller may have, if not all: the digest and the totals are of them
 	Ready   bool     `json:"ready"`              // false: the first walk goes on, and all of this is of a part
 }
 
 func (s *Server) listTrees(w http.ResponseWriter, r *http.Request) {
-	lines := make([]treeLine, 0, len(s.trees))
-	for _, t := range s.sorted() {
-		may, ok := passOf(r.Context()).of(t.Name)
+	names := s.Names()
+	lines := make([]treeLine, 0, len(names))
+	for _, name := range names {
+		may, ok := passOf(r.Context()).of(name)
+		if !ok {
+			continue
+		}
+		t, done, ok := s.use(name)
 		if !ok {
 			continue
 		}
 		line, err := t.line(r.Context(), may)
+		done()
 		if err != nil {
-			s.cfg.Log.Error().Err(err).Str("tree", Display(t.Name)).Msg("cannot read the journal")
-			refuse(w, http.StatusInternalServerError, "cannot read the journal of "+Display(t.Name), "see the capitol's log")
+			s.cfg.Log.Error().Err(err).Str("tree", Display(name)).Msg("cannot read the journal")
+			refuse(w, http.StatusInternalServerError, "cannot read the journal of "+Display(name), "see the capitol's log")
 			return
 		}
 		lines = append(lines, line)
@@ -71,6 +77,9 @@ func (t *tree) line(ctx context.Context, may reach) (treeLine, error) {
 	l := treeLine{Name: Display(t.Name), Epoch: st.Position.Epoch.String(), Seq: uint64(st.Position.Seq), Floor: uint64(st.Floor),
 		Digest: st.Position.Digest.String(), Paths: st.Nodes, Bytes: st.Bytes, Ready: t.certain()}
 	if may.whole {
+		for _, dir := range t.SubDirs {
+			l.SubDirs = append(l.SubDirs, Display(dir))
+		}
 		return l, nil
 	}
 	sum, _, err := t.Journal.ScopeSum(ctx, may.dirs)

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +46,15 @@ type Tree struct {
 	// Ready is closed once the journal tells of the whole tree, and not of the
 	// part that a first walk has found so far. Nil: it does from the beginning.
 	Ready <-chan struct{}
+	// Lineage is the way of the tree to here, this place included. Nil: not told.
+	Lineage func() Lineage
+	// SubDirs are what of the tree is here, at a filtered relay; none: all.
+	SubDirs []string
+	// Unable is why a relay cannot judge now whether a city's position is right,
+	// and whether its content is; "" if it can. Nil: always. A city with a position that
+	// the journal does not know, or that asks to be compared, is sent away
+	// meanwhile: what it has may be newer than what is here.
+	Unable func(journal.Position) string
 }
 
 // ServerConfig says what to serve, and to whom.
@@ -60,8 +67,9 @@ type ServerConfig struct {
 	Proxy     bool // a proxy ends TLS, and says in X-Forwarded-For who calls
 	Insecure  bool // serve whatever the address
 	Heartbeat time.Duration
-	Strangers int      // connections that have not yet proved anything; zero: 256
-	Visitors  Visitors // hears who comes and who is refused; nil: nobody
+	Plan      http.Handler // answers /v1/plan, for whom [CallerOf] tells; nil: there is none
+	Strangers int          // connections that have not yet proved anything; zero: 256
+	Visitors  Visitors     // hears who comes and who is refused; nil: nobody
 	Log       zerolog.Logger
 }
 
@@ -74,20 +82,23 @@ type Server struct {
 	cfg   ServerConfig
 	guard guard
 	codec *codec
-	trees map[string]*tree
 	meter meter
 	bell  bell // a city has come, gone or confirmed
 	// buffers are the websockets' write buffers: an idle connection has none.
 	buffers sync.Pool
 	pieces  sync.Pool // of memory for one content frame each
 
-	mu   sync.Mutex
-	subs map[*subscription]struct{}
+	mu    sync.Mutex // guards what follows
+	trees map[string]*tree
+	subs  map[*subscription]struct{}
+
+	expected []string // trees that may come
 }
 
 // tree is a Tree in service.
 type tree struct {
 	Tree
+	tenure
 	codec *codec
 
 	mu     sync.Mutex
@@ -115,13 +126,9 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	s := &Server{cfg: cfg, guard: newGuard(&cfg), codec: c, trees: make(map[string]*tree),
 		subs: make(map[*subscription]struct{}), pieces: sync.Pool{New: func() any { return new([contentHeadMost + MaxContent]byte) }}}
 	for _, t := range cfg.Trees {
-		if err := checkTree(t); err != nil {
+		if _, err := s.Publish(t); err != nil {
 			return nil, err
 		}
-		if s.trees[t.Name] != nil {
-			return nil, fmt.Errorf("tree %s is given twice", Display(t.Name))
-		}
-		s.trees[t.Name] = &tree{Tree: t, codec: c, shares: make(map[string]*share)}
 	}
 	return s, nil
 }
@@ -143,34 +150,16 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.Handle("GET /metrics", s.guarded(s.metrics))
 	mux.Handle("GET /v1/trees", s.guarded(s.listTrees))
-	mux.Handle("GET /v1/trees/{name}/digest", s.guarded(s.digest))
-	mux.Handle("GET /v1/trees/{name}/stream", s.guarded(s.stream))
-	mux.Handle("GET /v1/trees/{name}/events", s.guarded(s.events))
-	mux.Handle("GET /v1/trees/{name}/content", s.guarded(s.content))
+	mux.Handle("GET /v1/trees/{name}/digest", s.guarded(s.ofTree(s.digest)))
+	mux.Handle("GET /v1/trees/{name}/stream", s.guarded(s.ofTree(s.stream)))
+	mux.Handle("GET /v1/trees/{name}/events", s.guarded(s.ofTree(s.events)))
+	mux.Handle("GET /v1/trees/{name}/content", s.guarded(s.ofTree(s.content)))
 	mux.HandleFunc("POST /v1/join", s.enrol)
+	if s.cfg.Plan != nil {
+		mux.Handle("/v1/plan", s.guarded(s.cfg.Plan.ServeHTTP))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no such page: "+Display(r.URL.Path), "GET /v1/trees lists what there is")
 	})
 	return mux
-}
-
-// named finds the tree that a request is about and what its caller may have of
-// it, or refuses it. What is not granted is not there.
-func (s *Server) named(w http.ResponseWriter, r *http.Request) (*tree, reach, bool) {
-	t, ok := s.trees[r.PathValue("name")]
-	var may reach
-	if ok {
-		may, ok = passOf(r.Context()).of(t.Name)
-	}
-	if !ok {
-		s.cfg.Visitors.Refused(Refusal{City: passOf(r.Context()).City, Tree: clip(r.PathValue("name"), MaxTreeName), Remote: s.guard.remote(r), Reason: "no tree of that name, or none of it is granted"})
-		refuse(w, http.StatusNotFound, "no tree named "+Display(clip(r.PathValue("name"), MaxTreeName)),
-			"GET /v1/trees lists what there is")
-	}
-	return t, may, ok
-}
-
-// sorted is all trees by name.
-func (s *Server) sorted() []*tree {
-	return slices.SortedFunc(maps.Values(s.trees), func(a, b *tree) int { return strings.Compare(a.Name, b.Name) })
 }

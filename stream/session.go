@@ -46,8 +46,8 @@ func (c *Client) connect(ctx context.Context, s Subscriber, o *origin, compare b
 	stopClosing := context.AfterFunc(life, cn.close)
 	defer stopClosing()
 	w, err := c.shakeHands(cn, Hello{Versions: []uint64{Version}, Tree: o.tree, Position: pos, SubDirs: c.cfg.SubDirs,
-		Features: []string{featureZstd, featureChunks}, HasContent: has, Compare: compare, City: c.cfg.City, As: c.cfg.As,
-		Heartbeat: c.cfg.Heartbeat, Window: c.cfg.Window})
+		Features: []string{featureZstd, featureChunks, featureLineage}, HasContent: has, Compare: compare, City: c.cfg.City, As: c.cfg.As,
+		Heartbeat: c.cfg.Heartbeat, Window: c.cfg.Window, Replica: c.cfg.Replica})
 	if err != nil {
 		return false, err
 	}
@@ -139,6 +139,13 @@ func (s *session) hear(k kind, payload []byte) error {
 			return err
 		}
 		return s.queue.put(item{beat: &b})
+	case kindLineage:
+		l, err := c.decodeLineage(payload)
+		if err != nil {
+			return err
+		}
+		s.client.learn(l)
+		return nil
 	case kindContent:
 		m, err := c.decodeContent(payload)
 		if err != nil {

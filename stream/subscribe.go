@@ -61,7 +61,12 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	conn := newConn(ws, h.live, MaxClientFrame)
 	pass, from := passOf(r.Context()), s.guard.remote(r)
+	done := s.linger(t)
 	after(r.Context(), func(ctx context.Context) {
+		defer done()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(t.life, cancel)()
 		sub := newSubscription(s, t, conn)
 		sub.pass, sub.may, sub.visit.Remote = pass, may, from
 		err := sub.run(ctx)
