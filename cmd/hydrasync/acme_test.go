@@ -31,7 +31,6 @@ import (
 	"golang.org/x/crypto/acme"
 
 	"github.com/hydrasync/hydrasync/journal/ledger"
-	"github.com/hydrasync/hydrasync/stream"
 )
 
 // authority is as much of an ACME server (RFC 8555) as one account and one order at
@@ -209,7 +208,7 @@ func TestACertificateFromAnAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ln, err := d.listen(ctx, []stream.Tree{{Name: "t"}})
+		ln, err := d.listen(ctx, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -85,9 +85,14 @@ func (c *capitolConf) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	h := &house{a: a, door: door, state: stateFolder(c.state)}
+	h := newHouse(a, stateFolder(c.state))
+	h.door, h.strict = door, true
 	defer h.close()
-	if err := h.openSources(confs, stateFolder(c.state)); err != nil {
+	var wanted []lodging
+	for _, conf := range confs {
+		wanted = append(wanted, conf.lodging(a, stateFolder(c.state)))
+	}
+	if err := h.open(wanted); err != nil {
 		return err
 	}
 	return h.run(ctx)

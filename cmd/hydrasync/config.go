@@ -27,13 +27,14 @@ func newConfig(a *app) *cobra.Command {
 }
 
 func newConfigCheck(a *app) *cobra.Command {
-	return &cobra.Command{
+	var name string
+	c := &cobra.Command{
 		Use:     "check FILE",
 		Short:   "Say whether a config file is right, and what to write instead",
 		Example: "  hydrasync config check /etc/hydrasync.toml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			conf, err := readConfig(args[0])
+			conf, err := readConfig(args[0], name)
 			if err != nil {
 				return err
 			}
@@ -41,6 +42,8 @@ func newConfigCheck(a *app) *cobra.Command {
 			return err
 		},
 	}
+	c.Flags().StringVar(&name, "name", "", "check it as this machine of several")
+	return c
 }
 
 func newConfigDump(a *app) *cobra.Command {

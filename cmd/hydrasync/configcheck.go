@@ -8,6 +8,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/plan"
 	"github.com/hydrasync/hydrasync/journal"
 )
 
@@ -20,49 +21,51 @@ type problem struct {
 
 // problem is the first one there is, nil if there is none.
 func (c *fileConf) problem() *problem {
-	if len(c.Trees)+len(c.Highways) == 0 {
-		return &problem{"", "nothing to run", "write a [[tree]] or a [[highway]]; hydrasync config dump shows both"}
+	if len(c.Trees)+len(c.Highways) == 0 && c.Registry.From == "" {
+		return &problem{"", "nothing to run", "write a [[tree]], a [[highway]] or a [registry]; hydrasync config dump shows them"}
 	}
-	if p := c.machineProblem(); p != nil {
-		return p
-	}
-	names, dirs := map[string]string{}, map[string]string{}
-	for i := range c.Trees {
-		at := fmt.Sprintf("tree.%d.", i)
-		if p := c.Trees[i].problem(at); p != nil {
-			return p
-		}
-		if p := once(names, c.Trees[i].Name, at+"name", "the name of two trees"); p != nil {
-			return p
-		}
-		if p := once(dirs, filepath.Clean(c.Trees[i].Dir), at+"dir", "the directory of two blocks"); p != nil {
+	for _, check := range []func() *problem{c.machineProblem, c.blockProblem, c.placesProblem, c.circleProblem} {
+		if p := check(); p != nil {
 			return p
 		}
 	}
-	for i := range c.Highways {
-		at := fmt.Sprintf("highway.%d.", i)
-		if p := c.Highways[i].problem(at); p != nil {
-			return p
-		}
-		if p := once(dirs, filepath.Clean(c.Highways[i].To), at+"to", "the directory of two blocks"); p != nil {
-			return p
-		}
-		if name := c.Highways[i].ServeAs; name != "" {
-			if p := once(names, name, at+"serve_as", "the name of two trees"); p != nil {
-				return p
-			}
-		}
-	}
-	if len(names) == 0 {
+	if !c.serves() {
 		return nil
 	}
 	return c.Serve.problem()
 }
 
+// blockProblem is about each block, and about names that two of one machine have.
+func (c *fileConf) blockProblem() *problem {
+	names := map[plan.Stop]string{}
+	for i := range c.Trees {
+		t, at := &c.Trees[i], fmt.Sprintf("tree.%d.", i)
+		if p := t.problem(at); p != nil {
+			return p
+		}
+		if p := once(names, c.stop(t.Capitol, t.Name), t.Name, at+"name", "the name of two trees"); p != nil {
+			return p
+		}
+	}
+	for i := range c.Highways {
+		h, at := &c.Highways[i], fmt.Sprintf("highway.%d.", i)
+		if p := h.problem(at); p != nil {
+			return p
+		}
+		if h.ServeAs == "" {
+			continue
+		}
+		if p := once(names, c.stop(h.City, h.ServeAs), h.ServeAs, at+"serve_as", "the name of two trees"); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
 // once refuses what was there before.
-func once(seen map[string]string, value, key, what string) *problem {
+func once[T comparable](seen map[T]string, value T, name, key, what string) *problem {
 	if _, again := seen[value]; again {
-		return &problem{key, fmt.Sprintf("%q is %s", value, what), "each needs one of its own"}
+		return &problem{key, fmt.Sprintf("%q is %s", name, what), "each needs one of its own"}
 	}
 	seen[value] = key
 	return nil
@@ -83,19 +86,6 @@ func (t *treeConf) problem(at string) *problem {
 	return nil
 }
 
-// machineProblem is about what the file says of this machine.
-func (c *fileConf) machineProblem() *problem {
-	if !validMachine(c.Name) {
-		return &problem{"name", fmt.Sprintf("%q is no name of a machine", c.Name), "letters, digits, dots, dashes and underscores, at most 64"}
-	}
-	for _, dir := range c.Roots {
-		if !filepath.IsAbs(dir) {
-			return &problem{"roots", fmt.Sprintf("root %q is not an absolute path", dir), `write roots = ["/srv"]`}
-		}
-	}
-	return nil
-}
-
 func (h *highwayConf) problem(at string) *problem {
 	if p := h.Sources.problem(at); p != nil {
 		return p
@@ -105,8 +95,6 @@ func (h *highwayConf) problem(at string) *problem {
 		return &problem{at + "to", fmt.Sprintf("to %q is not an absolute path", h.To), `write to = "/srv/copy"`}
 	case h.ServeAs != "" && !journal.ValidName(h.ServeAs):
 		return &problem{at + "serve_as", fmt.Sprintf("%q is no name of a tree", h.ServeAs), "one path component"}
-	case h.ServeAs != "" && len(h.SubDirs) > 0:
-		return &problem{at + "sub_dirs", "a relay holds the whole tree, not some sub_dirs", "leave out serve or sub_dirs"}
 	}
 	if p := h.Limit.problem(at + "limit"); p != nil {
 		return p

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"path/filepath"
 
 	"github.com/rs/zerolog"
@@ -29,6 +30,10 @@ type door struct {
 	book  *ledger.Ledger
 	gate  *gate
 	runs  *runs.Capitol
+	plan  http.Handler // of other machines; nil: none is told
+
+	addr    string // once it listens
+	serving ledger.Serving
 }
 
 // check reads the secrets and refuses what cannot be meant. Nothing is made, nothing listens yet.
@@ -123,7 +128,7 @@ func (d *door) secure() *tls.Config {
 // server serves trees through the door.
 func (d *door) server(trees []stream.Tree, log zerolog.Logger) (*stream.Server, error) {
 	srv, err := stream.NewServer(stream.ServerConfig{Trees: trees, Token: d.token, Gate: d.gate, Open: d.open, TLS: d.secure(),
-		Proxy: d.conf.BehindProxy, Insecure: d.conf.Insecure, Visitors: d.runs, Log: log})
+		Proxy: d.conf.BehindProxy, Insecure: d.conf.Insecure, Visitors: d.runs, Plan: d.plan, Log: log})
 	if err != nil {
 		return nil, usage("a tree is given as NAME=DIR; each name is one path component that does not begin with a dot", "%w", err)
 	}
@@ -131,15 +136,12 @@ func (d *door) server(trees []stream.Tree, log zerolog.Logger) (*stream.Server, 
 }
 
 // listen binds the port, and notes for invite where this machine is reached.
-func (d *door) listen(ctx context.Context, trees []stream.Tree) (net.Listener, error) {
+func (d *door) listen(ctx context.Context, trees []string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", d.conf.Listen)
 	if err != nil {
 		return nil, failed("is another process using the port? name another with --listen HOST:PORT", "%w", err)
 	}
 	s := ledger.Serving{Listen: ln.Addr().String(), TLS: d.show != nil || d.acme != nil, Proxy: d.conf.BehindProxy}
-	for _, t := range trees {
-		s.Trees = append(s.Trees, t.Name)
-	}
 	switch {
 	case d.acme != nil:
 		s.Names = d.acme.names
@@ -148,13 +150,21 @@ func (d *door) listen(ctx context.Context, trees []stream.Tree) (net.Listener, e
 			s.Pin, err = identity.PinOf(d.show())
 		}
 	}
-	if d.pin = s.Pin; err == nil {
-		err = d.book.Serves(ctx, s)
+	d.addr, d.pin, d.serving = ln.Addr().String(), s.Pin, s
+	if err == nil {
+		err = d.tell(ctx, trees)
 	}
 	if err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	return ln, nil
+}
+
+// tell notes for invite which trees are served now.
+func (d *door) tell(ctx context.Context, trees []string) error {
+	s := d.serving
+	s.Trees = trees
+	return d.book.Serves(ctx, s)
 }
 
 // run does what goes on beside serving, until ctx ends.

@@ -13,6 +13,7 @@ import (
 // treeConf says how a capitol watches one tree. Flags and config file fill the same.
 type treeConf struct {
 	Name       string   `toml:"name"`
+	Capitol    string   `toml:"capitol"` // the machine that watches it; "": this one
 	Dir        string   `toml:"dir"`
 	Ignore     []string `toml:"ignore"`
 	IgnoreFile string   `toml:"ignore_file"`
@@ -20,7 +21,8 @@ type treeConf struct {
 	MaxWait    duration `toml:"max_wait"`
 	Reconcile  duration `toml:"reconcile"`
 
-	acceptEmpty bool // --yes: an empty source is meant
+	acceptEmpty bool   // --yes: an empty source is meant
+	machine     string // that watches it; in lineages
 }
 
 func (t *treeConf) flags(f *pflag.FlagSet) {
@@ -33,6 +35,7 @@ func (t *treeConf) flags(f *pflag.FlagSet) {
 }
 
 func (t *treeConf) defaults() {
+	orDefault(&t.machine, machineName())
 	orDefault(&t.IgnoreFile, watcher.DefaultIgnoreFile)
 	orDefault(&t.Debounce, duration(watcher.DefaultDebounce))
 	orDefault(&t.MaxWait, duration(watcher.DefaultMaxWait))
@@ -99,18 +102,23 @@ func (l *linkConf) flags(f *pflag.FlagSet) {
 type highwayConf struct {
 	linkConf
 	replicaConf
+	City    string   `toml:"city"` // the machine where it ends; "": this one
 	Sources sources  `toml:"from"`
 	To      string   `toml:"to"`
 	SubDirs []string `toml:"sub_dirs"`
 	When    []string `toml:"when"`     // hours at which it is connected; none: always
 	Serve   bool     `toml:"serve"`    // a relay: serve it on, under the tree's own name
 	ServeAs string   `toml:"serve_as"` // or under this one
+
+	machine string     // that mirrors it; in lineages
+	links   []linkConf // of each source, if not all have this one's
 }
 
 // defaults completes what a file left out. What is wrong with the addresses is
 // told afterwards, by [highwayConf.problem].
 func (h *highwayConf) defaults() {
 	h.replicaConf.defaults()
+	orDefault(&h.machine, machineName())
 	if len(h.Sources) == 0 {
 		return
 	}
@@ -133,6 +141,7 @@ type replicaConf struct {
 }
 
 func (c *highwayConf) flags(f *pflag.FlagSet) {
+	c.machine = machineName()
 	f.StringArrayVar(&c.SubDirs, "sub-dir", nil, "only this directory of the tree (repeatable)")
 	f.StringArrayVar(&c.When, "when", nil, "connect at these hours only: 22:00-06:00, or Sat,Sun (repeatable)")
 	c.replicaConf.flags(f)

@@ -236,7 +236,7 @@ func (c *highwayConf) foresee(ctx context.Context, a *app, once *onceFlags, w ci
 
 func (c *highwayConf) compare(ctx context.Context, a *app, once *onceFlags, w cityWorld) (*foresight, error) {
 	sight := newSight(journal.Position{})
-	client, err := newClient(c, sight, c.Limit.limiter(), w)
+	client, err := newClient(c, sight, c.Limit.limiter(), "", w)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func FuzzConfig(f *testing.F) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readConfig(path); err != nil {
+		if _, err := readConfig(path, ""); err != nil {
 			for _, said := range []string{err.Error(), hintOf(err)} {
 				if !showable(said) {
 					t.Errorf("%q is refused with %q", text, said)

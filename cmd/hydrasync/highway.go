@@ -32,6 +32,7 @@ type city struct {
 	when   openHours
 	runs   *runs.City
 	log    zerolog.Logger
+	known  record // of its state
 
 	// where the capitol was when it had walked its tree: before that no proof
 	// is believed. Nil where the capitol is another process: it keeps its own back.
@@ -55,19 +56,22 @@ func openCity(conf highwayConf, w cityWorld) (*city, error) {
 	if c.when, err = parseWhen(conf.When); err != nil {
 		return nil, usage(`"22:00-06:00", "Sat,Sun", or "Mon-Fri 22:00-06:00"`, "when: %w", err)
 	}
-	client, err := newClient(&c.conf, c.sight, c.limit, w)
+	if c.known, err = c.conf.part(c.stateFolder()); err != nil {
+		return nil, err
+	}
+	client, err := newClient(&c.conf, c.sight, c.limit, c.known.ID, w)
 	if err != nil {
 		return nil, err
 	}
 	if c.disk, err = applier.Open(conf.applier(w.log)); err != nil {
 		return nil, err
 	}
-	if err := rememberPart(&c.conf, c.stateFolder()); err != nil {
+	if err := c.known.rememberPart(c.stateFolder()); err != nil {
 		return nil, errors.Join(err, c.disk.Close())
 	}
 	own := c.disk.Journal().Position()
 	c.sight.change(func(n *situation) { n.Own = own })
-	if !own.IsZero() {
+	if !own.IsZero() && c.known.held() {
 		c.sight.trust() // an earlier life filled it; its capitol may be away now
 	}
 	if err := c.keepRuns(); err != nil {
@@ -78,27 +82,41 @@ func openCity(conf highwayConf, w cityWorld) (*city, error) {
 }
 
 // newClient makes the city's end of the connection; nothing is dialled yet.
-func newClient(conf *highwayConf, sight *sight, limit *rate.Limiter, w cityWorld) (*stream.Client, error) {
-	token, secure, err := conf.secrets()
+func newClient(conf *highwayConf, sight *sight, limit *rate.Limiter, id string, w cityWorld) (*stream.Client, error) {
+	origins, err := conf.origins()
 	if err != nil {
 		return nil, err
-	}
-	var further []stream.Origin
-	for _, from := range conf.Sources[1:] {
-		further = append(further, stream.Origin{URL: from, Token: token, TLS: secure})
 	}
 	proxy, err := conf.proxy(w.dial != nil)
 	if err != nil {
 		return nil, err
 	}
+	first := origins[0]
 	client, err := stream.NewClient(stream.ClientConfig{
-		URL: conf.From, Further: further, Token: token, TLS: secure, Insecure: conf.Insecure, SubDirs: conf.SubDirs, City: cityName(conf.To), As: conf.JoinedAs,
+		URL: first.URL, Token: first.Token, TLS: first.TLS, Further: origins[1:], Insecure: conf.Insecure, SubDirs: conf.SubDirs,
+		City: cityName(conf.To), As: conf.JoinedAs, Replica: id,
 		Dial: w.dial, Proxy: proxy, Limit: limit, OnState: sight.link, Log: w.log,
 	})
 	if err != nil {
 		return nil, &failure{err: err, hint: hintOf(err), code: codeUsage}
 	}
 	return client, nil
+}
+
+// origins are the sources with what proves this city there.
+func (h *highwayConf) origins() (all []stream.Origin, err error) {
+	for i, from := range h.Sources {
+		link := &h.linkConf
+		if h.links != nil {
+			link = &h.links[i]
+		}
+		o := stream.Origin{URL: from}
+		if o.Token, o.TLS, err = link.secrets(); err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, nil
 }
 
 // applier is the configuration of the room that writes.
@@ -133,7 +151,18 @@ func (c *city) live(ctx context.Context) error {
 	g.Go(func() error { return c.admin().serve(ctx, c.stateFolder()) })
 	g.Go(func() error { return calm(ctx, c.disk.Journal()) })
 	g.Go(func() error { return untilDamaged(ctx, c.disk.Journal()) })
+	g.Go(func() error { return c.noteHeld(ctx) })
 	return g.Wait()
+}
+
+// noteHeld notes in the state, once it is so, that the replica holds all of its part.
+func (c *city) noteHeld(ctx context.Context) error {
+	select {
+	case <-c.sight.whole:
+		return c.known.rememberHeld(c.stateFolder())
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 func (c *city) runClient(ctx context.Context) error {
@@ -184,7 +213,8 @@ func (c *city) close() error { return c.disk.Close() }
 
 // tree is what a relay serves: the same journal, from this disk.
 func (c *city) tree() stream.Tree {
-	return stream.Tree{Name: c.conf.ServeAs, Journal: c.disk.Journal(), Source: opener[applier.Body](c.disk.Open), Lists: c.disk, Ready: c.sight.whole}
+	return stream.Tree{Name: c.conf.ServeAs, Journal: c.disk.Journal(), Source: opener[applier.Body](c.disk.Open), Lists: c.disk, Ready: c.sight.whole,
+		SubDirs: c.conf.SubDirs, Lineage: c.lineage, Unable: c.unable}
 }
 
 func (c *city) admin() *admin {

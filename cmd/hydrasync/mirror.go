@@ -114,7 +114,7 @@ func (m *mirrorConf) join(ctx context.Context, a *app, src *source, dst *city, r
 	g.Go(func() error { return src.server.Serve(ctx, road) })
 	g.Go(func() error { return dst.run(ctx) })
 	g.Go(func() error { return tell.run(ctx) })
-	g.Go(func() error { return onSignal(ctx, src) })
+	g.Go(func() error { return onSignal(ctx, func() []*source { return []*source{src} }) })
 	g.Go(func() error { return m.untilDone(ctx, src, dst) })
 	return a.done(dst, &m.onceFlags, g.Wait())
 }

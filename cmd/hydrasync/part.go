@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,18 +15,43 @@ func partOf(subDirs []string) url.Values {
 	return url.Values{"sub_dir": slices.Clone(subDirs)}
 }
 
+// part is what a replica is to have, with what its state knows of it. Nothing is written.
+func (h *highwayConf) part(folder string) (record, error) {
+	_, tree, err := httpBase(h.From)
+	if err != nil {
+		return record{}, err
+	}
+	old, err := recall(folder)
+	if err != nil {
+		old = record{}
+	}
+	return record{Name: tree, Dir: h.To, Part: partOf(h.SubDirs).Encode(), ID: cmp.Or(old.ID, newID()), Held: old.Held}, nil
+}
+
 // rememberPart notes in a replica's state which part of the tree it is to have.
 // As a rule that is known from the last start, and nothing is written.
-func rememberPart(conf *highwayConf, folder string) error {
-	_, tree, err := httpBase(conf.From)
-	if err != nil {
-		return err
-	}
-	now := record{Name: tree, Dir: conf.To, Part: partOf(conf.SubDirs).Encode()}
-	if old, err := recall(folder); err == nil && old.Name == now.Name && old.Dir == now.Dir && old.Part == now.Part {
+func (r record) rememberPart(folder string) error {
+	old, err := recall(folder)
+	if err == nil && old.Name == r.Name && old.Dir == r.Dir && old.Part == r.Part && old.ID == r.ID {
 		return nil
 	}
-	return remember(folder, now)
+	return remember(folder, r)
+}
+
+// heldMark begins what a record holds of a part that was proven: that of a whole
+// tree is empty.
+const heldMark = "?"
+
+// held says that the replica was proven to hold all of its part.
+func (r *record) held() bool { return r.Held == heldMark+r.Part }
+
+// rememberHeld notes that.
+func (r *record) rememberHeld(folder string) error {
+	if r.held() {
+		return nil
+	}
+	r.Held = heldMark + r.Part
+	return remember(folder, *r)
 }
 
 // recallPart is the sub_dirs that a replica is to have; none for the whole tree.

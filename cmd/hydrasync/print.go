@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hydrasync/hydrasync/applier"
@@ -65,6 +66,13 @@ func printWatch(line liner, s *watcher.Status) {
 
 func printHighway(line liner, h *highwayReport) {
 	line("from", "%s", stream.Display(h.From))
+	if len(h.Lineage) > 1 {
+		names := make([]string, len(h.Lineage))
+		for i, name := range h.Lineage {
+			names[i] = stream.Display(name)
+		}
+		line("through", "%s", strings.Join(names, " → "))
+	}
 	line("link", "%s since %s", h.Link, ago(h.LinkSince))
 	if h.LinkError != "" && h.Link != stream.Connected.String() {
 		line("error", "%s", stream.Display(h.LinkError))

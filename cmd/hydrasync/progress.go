@@ -26,6 +26,7 @@ type told struct {
 	waiting bool
 	trouble string
 	inStep  bool
+	loop    string
 }
 
 // barStep is how often a bar moves at most: seldom enough to cost nothing.
@@ -60,6 +61,7 @@ func (n *narrator) run(ctx context.Context) error {
 
 func (n *narrator) tell(ctx context.Context, now *situation) {
 	n.tellLink(now)
+	n.tellLoop(now)
 	n.tellTrouble(ctx)
 	switch {
 	case n.c.inStep(now) && !n.told.inStep:
@@ -84,6 +86,21 @@ func (n *narrator) tellLink(now *situation) {
 		}
 	}
 	n.told.waiting = waiting || n.told.waiting && now.Link.Phase != stream.Connected
+}
+
+// tellLoop says once that this city is fed by what it feeds.
+func (n *narrator) tellLoop(now *situation) {
+	loop := n.c.loop(now)
+	if loop == n.told.loop {
+		return
+	}
+	if n.told.loop = loop; loop == "" {
+		return
+	}
+	n.clear()
+	if !n.a.say("warning: in a loop: %s", loop) {
+		n.c.log.Warn().Str("loop", loop).Msg("in a loop: what is new at the capitol does not come here")
+	}
 }
 
 // tellTrouble says once what the disk refuses as a whole.

@@ -52,6 +52,8 @@ type highwayReport struct {
 	Link          string         `json:"link"` // connected, connecting, waiting
 	LinkSince     time.Time      `json:"link_since"`
 	LinkError     string         `json:"link_error,omitempty"`
+	Lineage       []string       `json:"lineage,omitempty"` // the way of the tree, from the capitol to the source
+	Loop          string         `json:"loop,omitempty"`    // a circle of relays that this city is a part of
 	Mode          string         `json:"mode,omitempty"`
 	Reason        string         `json:"reason,omitempty"`
 	Head          uint64         `json:"head"` // the capitol's newest entry that is known here
@@ -126,6 +128,10 @@ func (c *city) report(ctx context.Context) (report, error) {
 	}
 	h := &highwayReport{From: cmp.Or(now.Link.From, c.conf.From), Link: now.Link.Phase.String(), LinkSince: now.Link.Since, Head: uint64(now.Head.Seq),
 		Behind: now.behind(), InStep: c.inStep(&now), Limit: c.conf.Limit.text(time.Now()), Disk: disk}
+	for _, a := range now.Link.Welcome.Lineage {
+		h.Lineage = append(h.Lineage, a.Name)
+	}
+	h.Loop = c.loop(&now)
 	if now.Mode != 0 {
 		h.Mode, h.Reason = now.Mode.String(), now.Reason
 	}
@@ -162,6 +168,8 @@ func (c *city) state(now *situation, disk *applier.Status) (state, why string) {
 		return "disconnected", now.Link.Err.Error()
 	case now.Link.Phase != stream.Connected:
 		return "connecting", ""
+	case c.loop(now) != "":
+		return "in a loop", c.loop(now) + ": what is new at the capitol does not come here"
 	case c.inStep(now) && disk.FailedAll > 0:
 		return "in step but for some paths", disk.Failed[0].Why
 	case c.inStep(now):

@@ -1,17 +1,19 @@
 package main
 
 import (
-	"context"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/plan"
 )
 
 const runLong = `run does everything that a config file names, in one process: trees that are
 watched and served, cities, and relays, which serve on what they mirror.`
 
 func newRun(a *app) *cobra.Command {
-	var file string
+	var file, name string
 	c := &cobra.Command{
 		Use:     "run --config FILE",
 		Short:   "Run everything that a config file names",
@@ -22,72 +24,74 @@ func newRun(a *app) *cobra.Command {
 			if file == "" {
 				return usage("hydrasync run --config FILE; hydrasync config dump prints a sample", "no config file is given")
 			}
-			conf, err := readConfig(file)
+			s, err := newSteward(a, file, name)
 			if err != nil {
 				return err
 			}
-			return conf.run(c.Context(), a)
+			return s.run(c.Context())
 		},
 	}
 	c.Flags().StringVar(&file, "config", "", "the file (TOML)")
+	c.Flags().StringVar(&name, "name", "", "which of several machines of the file this is (default: the file's name, or the host's)")
 	return c
 }
 
-func (c *fileConf) run(ctx context.Context, a *app) error {
-	if err := c.checkPlaces(); err != nil {
-		return err
+// lodgings are all that is to run here.
+func (c *fileConf) lodgings(a *app) (all []lodging) {
+	for _, t := range c.trees() {
+		all = append(all, t.lodging(a, stateFolder(c.State)))
 	}
-	h := &house{a: a, state: stateFolder(c.State)}
-	defer h.close()
-	if c.serves() {
-		var err error
-		if h.door, err = c.Serve.check(stateFolder(c.State)); err != nil {
-			return err
-		}
+	for _, h := range c.highways() {
+		all = append(all, h.lodging(a))
 	}
-	if err := h.openSources(c.Trees, stateFolder(c.State)); err != nil {
-		return err
-	}
-	for _, conf := range c.Highways {
-		one, err := openCity(conf, cityWorld{log: a.logger()})
-		if err != nil {
-			return err
-		}
-		h.cities = append(h.cities, one)
-	}
-	return h.run(ctx)
+	return all
 }
 
+// serves says that something is served here: trees, or parts of the plan.
 func (c *fileConf) serves() bool {
-	for i := range c.Highways {
-		if c.Highways[i].ServeAs != "" {
-			return true
-		}
-	}
-	return len(c.Trees) > 0
+	return c.served || c.tells() || len(c.trees()) > 0 ||
+		slices.ContainsFunc(c.highways(), func(h highwayConf) bool { return h.ServeAs != "" })
 }
 
-// checkPlaces looks at all directories before anything is opened.
+// checkPlaces looks at all directories of this machine before anything is opened.
 func (c *fileConf) checkPlaces() error {
 	var sources []place
-	for i := range c.Trees {
-		src, err := findSource(c.Trees[i].Dir)
+	for _, t := range c.trees() {
+		src, err := findSource(t.Dir)
 		if err != nil {
 			return err
 		}
 		sources = append(sources, src)
 	}
+	var targets []target
 	for i := range c.Highways {
+		if !c.here(c.Highways[i].City) {
+			continue
+		}
 		dst, err := findTarget(c.Highways[i].To)
+		if err == nil {
+			err = checkTarget(dst, sources, targets)
+		}
 		if err != nil {
 			return err
 		}
-		for _, src := range sources {
-			if err := checkPair(src, dst); err != nil {
-				return failedPair(src, err)
-			}
-		}
+		targets = append(targets, dst)
 		c.Highways[i].To = dst.full()
+	}
+	return nil
+}
+
+// checkTarget refuses a destination that is in the way of a source or of another one.
+func checkTarget(dst target, sources []place, others []target) error {
+	for _, src := range sources {
+		if err := checkPair(src, dst); err != nil {
+			return failedPair(src, err)
+		}
+	}
+	for _, o := range others {
+		if plan.Beneath(dst.full(), o.full()) || plan.Beneath(o.full(), dst.full()) {
+			return usage("put them beside each other", "destinations %s and %s are one inside the other", strconv.Quote(o.full()), strconv.Quote(dst.full()))
+		}
 	}
 	return nil
 }

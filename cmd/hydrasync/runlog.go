@@ -15,14 +15,10 @@ import (
 
 // serve answers until ctx ends. The log of what ran outlives that by a moment: who is
 // here then leaves, and has a line that ends.
-func (d *door) serve(ctx context.Context, srv *stream.Server, ln net.Listener, trees []stream.Tree) error {
-	var names []string
-	for _, t := range trees {
-		names = append(names, t.Name)
-	}
+func (d *door) serve(ctx context.Context, srv *stream.Server, ln net.Listener, trees []string) error {
 	logging, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	running.Go(func() { d.runs.Run(logging, names) })
+	running.Go(func() { d.runs.Run(logging, trees) })
 	err := srv.Serve(ctx, ln)
 	stop()
 	running.Wait()

@@ -43,7 +43,7 @@ func (j *joinConf) takeSeat(dir string, code *joincode.Code) (*seat, error) {
 		}
 		if _, err := os.Stat(file); err == nil {
 			s.config = file
-			if s.old, err = readConfig(file); err != nil {
+			if s.old, err = readConfig(file, ""); err != nil {
 				return nil, err
 			}
 			return s, s.fits()

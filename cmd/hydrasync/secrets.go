@@ -118,8 +118,12 @@ func (l *linkConf) proxyProblem(at string) *problem {
 
 // checkSecrets refuses a config file that others can read although it holds a password.
 func (c *fileConf) checkSecrets(path string) error {
+	proxies := []string{c.Registry.Proxy}
 	for i := range c.Highways {
-		if u, err := url.Parse(c.Highways[i].Proxy); err != nil || u.User == nil {
+		proxies = append(proxies, c.Highways[i].Proxy)
+	}
+	for _, proxy := range proxies {
+		if u, err := url.Parse(proxy); err != nil || u.User == nil {
 			continue
 		}
 		if err := identity.CheckPrivate(path); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 type source struct {
 	conf    treeConf
 	folder  string // of its state
+	id      string // in lineages
 	journal *journal.Journal
 	watch   *watcher.Watcher
 	server  *stream.Server // that serves it; set before run
@@ -44,6 +46,12 @@ func openSource(conf treeConf, state stateFolder, log zerolog.Logger, to ...stri
 	if s.folder, err = state.open(known); err != nil {
 		return nil, err
 	}
+	old, err := recall(s.folder)
+	if err != nil {
+		old = record{}
+	}
+	s.id = cmp.Or(old.ID, newID())
+	known.ID = s.id
 	if s.journal, err = journal.Open(journal.Config{Path: filepath.Join(s.folder, journalName), Role: journal.Capitol, Log: s.log}); err != nil {
 		return nil, err
 	}
@@ -78,7 +86,7 @@ func (s *source) run(ctx context.Context) error {
 func (s *source) close() error { return s.journal.Close() }
 
 func (s *source) tree() stream.Tree {
-	return stream.Tree{Name: s.conf.Name, Journal: s.journal, Source: watched{s.watch}, Lists: s.watch, Ready: s.watch.Ready()}
+	return stream.Tree{Name: s.conf.Name, Journal: s.journal, Source: watched{s.watch}, Lists: s.watch, Ready: s.watch.Ready(), Lineage: s.lineage}
 }
 
 func (s *source) admin() *admin {

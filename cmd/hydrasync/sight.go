@@ -32,6 +32,7 @@ type situation struct {
 	Entries int64            // applied since
 	Bytes   int64            // of content that came since
 	Own     journal.Position // of this city
+	Peak    journal.Position // the farthest that it was in this epoch
 	Head    journal.Position // the capitol's newest that is known
 	Proven  journal.Position // where both ends were last compared
 	Failed  int64            // and how many paths could not be made
@@ -39,7 +40,7 @@ type situation struct {
 }
 
 func newSight(own journal.Position) *sight {
-	return &sight{now: situation{Own: own, Link: stream.State{Phase: stream.Connecting, Since: time.Now()}}, moved: make(chan struct{}), whole: make(chan struct{})}
+	return &sight{now: situation{Own: own, Peak: own, Link: stream.State{Phase: stream.Connecting, Since: time.Now()}}, moved: make(chan struct{}), whole: make(chan struct{})}
 }
 
 // trust says that the city holds a whole tree, not the part that its capitol
@@ -61,6 +62,9 @@ func (s *sight) change(do func(*situation)) {
 		return
 	}
 	do(&s.now)
+	if own := s.now.Own; own.Epoch != s.now.Peak.Epoch && !own.IsZero() || own.Seq > s.now.Peak.Seq {
+		s.now.Peak = own
+	}
 	if s.hear != nil {
 		s.hear(&s.now)
 	}

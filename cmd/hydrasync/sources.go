@@ -45,7 +45,7 @@ func (s sources) problem(at string) *problem {
 		if _, tree, err := httpBase(from); err != nil || tree == "" {
 			return &problem{at + "from", fmt.Sprintf("%q names no tree", from), write}
 		}
-		if p := once(seen, from, at+"from", "named twice"); p != nil {
+		if p := once(seen, from, from, at+"from", "named twice"); p != nil {
 			return p
 		}
 	}

@@ -36,6 +36,8 @@ type record struct {
 	Dir  string   `json:"dir"`
 	To   []string `json:"to,omitempty"`   // where this machine mirrored it
 	Part string   `json:"part,omitempty"` // a replica's sub_dirs, see [partOf]
+	Held string   `json:"held,omitempty"` // those that it was last proven to hold, see [heldMark]
+	ID   string   `json:"id,omitempty"`   // in lineages
 }
 
 const (

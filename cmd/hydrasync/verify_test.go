@@ -36,7 +36,11 @@ func TestAReplicaRemembersItsPart(t *testing.T) {
 	folder := t.TempDir()
 	for _, dirs := range [][]string{{"docs", "a b/\xff&=+%"}, nil, {"img"}} {
 		conf := highwayConf{linkConf: linkConf{From: "ws://127.0.0.1:1/site"}, To: "/srv/copy", SubDirs: dirs}
-		if err := rememberPart(&conf, folder); err != nil {
+		known, err := conf.part(folder)
+		if err == nil {
+			err = known.rememberPart(folder)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := recallPart(folder); err != nil || !slices.Equal(got, dirs) {

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hydrasync/hydrasync/stream"
+)
+
+// registry tells other machines their parts of the plan, and hears what they
+// make of it. It is GET and POST /v1/plan.
+type registry struct {
+	a *app
+
+	mu      sync.Mutex // guards what follows
+	parts   map[string]string
+	changed chan struct{}         // closed and renewed when parts are others
+	reports map[string]planReport // by machine
+}
+
+// planLine is one line of GET /v1/plan: the part, if it is another than the one
+// before. A line comes at least every planEvery.
+type planLine struct {
+	Version string  `json:"version"`
+	Part    *string `json:"part,omitempty"` // TOML; empty: no highways
+}
+
+// planReport is what a machine makes of its part.
+type planReport struct {
+	Version  string           `json:"version"` // of the part
+	Error    string           `json:"error,omitempty"`
+	Refused  []refusedHighway `json:"refused,omitempty"`
+	Accepted int              `json:"accepted"`
+}
+
+// refusedHighway is one that a machine does not take.
+type refusedHighway struct {
+	To   string `json:"to"`
+	Why  string `json:"why"`
+	Hint string `json:"hint,omitempty"`
+}
+
+const (
+	planEvery   = 10 * time.Second
+	planSilence = 3 * planEvery // after that the other end is gone
+	maxReport   = 64 << 10      // bytes
+	maxReports  = 10_000        // machines
+)
+
+func newRegistry(a *app, parts map[string]string) *registry {
+	return &registry{a: a, parts: parts, changed: make(chan struct{}), reports: make(map[string]planReport)}
+}
+
+// tell replaces the plan.
+func (r *registry) tell(parts map[string]string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parts = parts
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// part is what a machine is told now, and what is closed when that may be another.
+func (r *registry) part(machine string) (part string, changed <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.parts[machine], r.changed
+}
+
+func partVersion(part string) string {
+	sum := sha256.Sum256([]byte(part))
+	return hex.EncodeToString(sum[:8])
+}
+
+// ServeHTTP lets a city know its own part only: by its credential. Who may ask
+// for everything says by ?name= whose part is meant.
+func (r *registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	machine := stream.CallerOf(q.Context())
+	if machine == "" {
+		machine = q.URL.Query().Get("name")
+	}
+	switch {
+	case !validMachine(machine):
+		http.Error(w, `{"error":"whose plan?","hint":"?name=MACHINE"}`, http.StatusBadRequest)
+	case q.Method == http.MethodGet:
+		r.follow(w, q, machine)
+	case q.Method == http.MethodPost:
+		r.hear(w, q, machine)
+	default:
+		http.Error(w, `{"error":"GET or POST"}`, http.StatusMethodNotAllowed)
+	}
+}
+
+// follow tells the part, and again whenever it is another, until the caller goes.
+func (r *registry) follow(w http.ResponseWriter, q *http.Request, machine string) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold lines back
+	control := http.NewResponseController(w)
+	lines := json.NewEncoder(w)
+	last := ""
+	for {
+		part, changed := r.part(machine)
+		line := planLine{Version: partVersion(part)}
+		if line.Version != last {
+			line.Part, last = &part, line.Version
+		}
+		_ = control.SetWriteDeadline(time.Now().Add(planSilence)) // one that cannot writes without
+		if lines.Encode(line) != nil || control.Flush() != nil {
+			return
+		}
+		clock := time.NewTimer(planEvery)
+		select {
+		case <-changed:
+		case <-clock.C:
+		case <-q.Context().Done():
+		}
+		clock.Stop()
+		if q.Context().Err() != nil {
+			return
+		}
+	}
+}
+
+// hear notes a machine's report, and logs what it refuses.
+func (r *registry) hear(w http.ResponseWriter, q *http.Request, machine string) {
+	var report planReport
+	text, err := io.ReadAll(io.LimitReader(q.Body, maxReport))
+	if err == nil {
+		err = json.Unmarshal(text, &report)
+	}
+	if err != nil {
+		http.Error(w, `{"error":"this is no report"}`, http.StatusBadRequest)
+		return
+	}
+	r.mu.Lock()
+	if _, known := r.reports[machine]; known || len(r.reports) < maxReports {
+		r.reports[machine] = report
+	}
+	r.mu.Unlock()
+	log := r.a.logger()
+	if report.Error != "" {
+		log.Warn().Str("city", machine).Str("err", stream.Display(report.Error)).Msg("a city refuses the plan")
+	}
+	for _, f := range report.Refused {
+		log.Warn().Str("city", machine).Str("to", stream.Display(f.To)).Str("err", stream.Display(f.Why)).Msg("a city refuses a highway")
+		r.a.say("%s refuses the highway to %s: %s", machine, stream.Display(f.To), stream.Display(f.Why))
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
