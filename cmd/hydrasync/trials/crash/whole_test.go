@@ -53,7 +53,8 @@ func (w *scene) whole() error {
 // tidy says what is left over in the folders of both ends.
 func (w *scene) tidy() error {
 	known := map[string]bool{"journal.db": true, "journal.db-wal": true, "journal.db-shm": true, "journal.db.lock": true, "admin.sock": true,
-		"tree.json": true, "chunks": true, "staging": true, "parked": true, "trash": true, "intent": true}
+		"tree.json": true, "chunks": true, "staging": true, "parked": true, "trash": true, "intent": true, "echo": true,
+		"ledger.db": true, "ledger.db-wal": true, "ledger.db-shm": true}
 	folders := []string{filepath.Join(w.dst, stateName)}
 	journals, _ := filepath.Glob(filepath.Join(w.state, "*", "journal.db"))
 	for _, j := range journals {
