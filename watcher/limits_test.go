@@ -1,6 +1,7 @@
 package watcher_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -200,6 +201,47 @@ func TestW16BornWhenTheClockWasWrong(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Where times have whole seconds, an event within the second of a write brings the second
+// reading forward. That one proves nothing either: the next write in this second has the same times.
+func TestW14AnEventWithinTheSecondProvesNothing(t *testing.T) {
+	if !private(t) {
+		return
+	}
+	r := newRigOn(t, ext4Old, func(c *watcher.Config) { c.Debounce = time.Millisecond })
+	mustNot(t, os.WriteFile(r.path("f"), []byte("aaaa"), 0o644))
+	r.start()
+	for {
+		r.settle()
+		next := time.Now().Truncate(time.Second).Add(1150 * time.Millisecond)
+		time.Sleep(time.Until(next)) // well after the beginning of a second, where times are fresh, and before its end
+		hashed := r.w.Hashed()
+		read := func(more int64) {
+			r.until("it was read", func() string {
+				if r.w.Hashed() < hashed+more {
+					return "not yet"
+				}
+				return ""
+			})
+		}
+		mustNot(t, os.WriteFile(r.path("f"), []byte("bbbb"), 0o644))
+		r.until("it was appended", func() string {
+			if r.row("f").Node.Body.Digest != sha256.Sum256([]byte("bbbb")) {
+				return "not yet"
+			}
+			return ""
+		})
+		hashed = r.w.Hashed()
+		mustNot(t, os.Chmod(r.path("f"), 0o644))
+		read(1)
+		mustNot(t, os.WriteFile(r.path("f"), []byte("cccc"), 0o644))
+		if time.Now().Before(next.Truncate(time.Second).Add(time.Second)) {
+			break // all of it was within one second
+		}
+		mustNot(t, os.WriteFile(r.path("f"), []byte("aaaa"), 0o644))
+	}
+	r.settle()
 }
 
 func TestW39DeepAndWide(t *testing.T) {
