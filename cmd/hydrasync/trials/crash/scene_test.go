@@ -22,7 +22,7 @@ const (
 
 	// patience is how long anything may take. The machine may be busy with other
 	// things: it is a bound, not a measure.
-	patience = 2 * time.Minute
+	patience = 6 * time.Minute // longer than a path that failed may wait for its next turn
 )
 
 // foreign says whether a name was put into the replica by somebody else.
