@@ -193,7 +193,7 @@ func tryCapitol(t *testing.T, source bool) {
 					script = script[:12]
 				}
 				r := recordCapitol(t, f, seed, script, source)
-				crashes := r.crashes(t, size.pick(25, 60, 2000), seed)
+				crashes := r.crashes(t, size.pick(25, 30, 2000), seed)
 				count := r.try(t, crashes, size.pick(10, 8, 20), r.judgeCapitol(t, source))
 				t.Logf("campaign power: %s on %s: %v", what, f.name, count)
 			})

@@ -111,7 +111,7 @@ func TestCampaignPowerCity(t *testing.T) {
 		for _, seed := range seeds(t, 1) {
 			t.Run(fmt.Sprintf("%s, HYDRASYNC_SEED=%d", f.name, seed), func(t *testing.T) {
 				r := recordCity(t, f, seed, append(steps(), random(size.pick(4, 10, 30))...))
-				crashes := r.crashes(t, size.pick(40, 120, 4000), seed)
+				crashes := r.crashes(t, size.pick(40, 60, 4000), seed)
 				count := r.try(t, crashes, size.pick(13, 12, 20), r.judgeCity(t))
 				t.Logf("campaign power: city on %s: %v", f.name, count)
 			})

@@ -47,7 +47,7 @@ func TestCampaignPowerDiskGoes(t *testing.T) {
 		for _, seed := range seeds(t, 1) {
 			t.Run(fmt.Sprintf("%s, HYDRASYNC_SEED=%d", f.name, seed), func(t *testing.T) {
 				g := &going{stage: newStage(t, f), rng: rand.New(rand.NewPCG(seed, 4))}
-				n := size.pick(3, 10, 200)
+				n := size.pick(3, 5, 200)
 				g.run(n)
 				t.Logf("campaign power: %s shut down: %d times, 0 failures", f.name, n)
 			})
