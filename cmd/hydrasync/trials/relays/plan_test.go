@@ -16,7 +16,7 @@ func TestPlansAreEditedWhileFilesChange(t *testing.T) {
 	w := newWorld(t)
 	w.churn(60)
 	capitol, registry, relay := w.capitol(), w.machine("registry"), w.machine("relay")
-	cities := []*machine{w.machine("mill"), w.machine("farm")}
+	cities := []*machine{w.machine("mill"), w.machine("barn")}
 	follow := fmt.Sprintf("[registry]\nfrom = \"ws://%s\"\n", registry.addr)
 	relay.write("[serve]\n" + follow)
 	for _, c := range cities {
