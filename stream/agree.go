@@ -86,11 +86,15 @@ func asked(subDirs []string) string {
 
 func (p *subscription) answer(ctx context.Context) error {
 	p.agree()
+	verdict, err := p.judge(ctx)
+	if err != nil {
+		return err
+	}
 	sum, head, err := p.tree.Journal.ScopeSum(ctx, p.hello.SubDirs)
 	if err != nil {
 		return fmt.Errorf("read totals: %w", err)
 	}
-	mode, reason, err := p.choose(ctx, head)
+	mode, reason, err := p.choose(head, verdict)
 	if err != nil {
 		return err
 	}
@@ -133,19 +137,27 @@ func (p *subscription) agree() {
 	p.lists = p.tree.Lists != nil && slices.Contains(p.hello.Features, featureChunks)
 }
 
+// judge checks the city's position. It stands before the head is read, so that
+// a relay that moves on meanwhile is never behind a position it has approved;
+// and a relay is asked first whether it is able, for the same reason.
+func (p *subscription) judge(ctx context.Context) (journal.Verdict, error) {
+	unable := p.unable()
+	v, err := p.tree.Journal.Check(ctx, p.hello.Position)
+	if err != nil {
+		return 0, fmt.Errorf("check position: %w", err)
+	}
+	if unable != nil && v != journal.Empty && (v != journal.Resumable || p.hello.Compare) {
+		return 0, unable
+	}
+	return v, nil
+}
+
 // choose decides how the city is brought up to date, and says why.
-func (p *subscription) choose(ctx context.Context, head journal.Position) (Mode, string, error) {
+func (p *subscription) choose(head journal.Position, v journal.Verdict) (Mode, string, error) {
 	if head.Epoch.IsZero() {
 		// A relay that is itself in the middle of a comparison: what it holds
 		// is not a tree yet, and must not look like one.
 		return 0, "", &ownFault{fault{Code: CodeStale, Text: "the journal has no position yet"}}
-	}
-	v, err := p.tree.Journal.Check(ctx, p.hello.Position)
-	if err != nil {
-		return 0, "", fmt.Errorf("check position: %w", err)
-	}
-	if err := p.able(v); err != nil {
-		return 0, "", err
 	}
 	switch lag := head.Seq - p.hello.Position.Seq; {
 	case p.hello.Compare:

@@ -40,9 +40,9 @@ func (p *subscription) within() error {
 		Text: "this relay has only a part of tree " + Display(p.tree.Name) + ": " + p.tree.portion()}}
 }
 
-// able lets a relay put off what it cannot judge: see [Tree.Unable].
-func (p *subscription) able(v journal.Verdict) error {
-	if p.tree.Unable == nil || v == journal.Empty || v == journal.Resumable && !p.hello.Compare {
+// unable is why a relay puts off what it cannot judge: see [Tree.Unable].
+func (p *subscription) unable() error {
+	if p.tree.Unable == nil {
 		return nil
 	}
 	if why := p.tree.Unable(p.hello.Position); why != "" {
