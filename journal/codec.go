@@ -75,6 +75,7 @@ func (d *decoder) state(n *Node) {
 const (
 	flagRacy   = 1 << iota
 	flagHashed // the table of hash states has a row
+	flagUnproven
 )
 
 // appendSeen writes s without the hash state, which has a table.
@@ -86,6 +87,9 @@ func appendSeen(b []byte, s *Seen) []byte {
 	if len(s.HashState) > 0 {
 		flags |= flagHashed
 	}
+	if s.Unproven {
+		flags |= flagUnproven
+	}
 	b = append(b, seenFormat, flags, byte(s.Lacks))
 	b = binary.AppendUvarint(binary.AppendUvarint(b, s.Dev), s.Ino)
 	b = appendTime(appendTime(appendTime(b, s.BTime), s.CTime), s.MTime)
@@ -95,7 +99,7 @@ func appendSeen(b []byte, s *Seen) []byte {
 func (d *decoder) seen(s *Seen) (hashed bool) {
 	d.format(seenFormat)
 	flags := d.byte()
-	s.Racy = flags&flagRacy != 0
+	s.Racy, s.Unproven = flags&flagRacy != 0, flags&flagUnproven != 0
 	s.Lacks = Lack(d.byte())
 	s.Dev, s.Ino = d.uvarint(), d.uvarint()
 	s.BTime, s.CTime, s.MTime = d.time(), d.time(), d.time()

@@ -26,6 +26,7 @@ type Seen struct {
 	MTime    Time
 	Size     int64
 	Racy     bool // looked at so soon after a change that the times prove nothing: read it again
+	Unproven bool // some of the bytes were believed, not read, or might change without a sign: read them all some day
 	Lacks    Lack // what the disk could not be given
 
 	// HashState is the marshalled SHA-256 over the first Size bytes

@@ -116,7 +116,7 @@ func worthKeeping(s *sight, c *journal.Change) bool {
 		return s.job != nil || c.Seen.CTime.IsZero() || s.node.Seen.Ino != c.Seen.Ino || s.node.Seen.BTime != c.Seen.BTime
 	}
 	was, now := &s.node.Seen, &c.Seen
-	return was.Racy != now.Racy || was.CTime != now.CTime || was.MTime != now.MTime || was.Size != now.Size ||
+	return was.Racy != now.Racy || was.Unproven != now.Unproven || was.CTime != now.CTime || was.MTime != now.MTime || was.Size != now.Size ||
 		was.Ino != now.Ino || was.BTime != now.BTime || was.Dev != now.Dev
 }
 
@@ -177,6 +177,7 @@ func (l *look) body(s *sight, n *journal.Node, seen *journal.Seen) bool {
 			return true
 		}
 		seen.HashState, seen.Tail = old.Seen.HashState, old.Seen.Tail
+		seen.Unproven = old.Seen.Unproven || !sameBytes(old, &s.st)
 		l.suspects.add(s.path, l.now)
 		return true
 	}
@@ -203,7 +204,7 @@ func (l *look) generation(old *journal.Stored, c *content) uint64 {
 
 // doubt sees to it that bytes which were believed too easily are read again.
 func (l *look) doubt(s *sight, seen *journal.Seen) {
-	if s.read.partly {
+	if seen.Unproven = s.read.partly || s.read.held; seen.Unproven {
 		l.suspects.add(s.path, l.now)
 	}
 	if !s.read.racy {

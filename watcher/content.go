@@ -30,6 +30,7 @@ type content struct {
 	racy   bool           // a later write might leave the same times
 	partly bool           // the old part was believed by its last block: read it all some day
 	idle   bool           // nobody had it open for writing
+	held   bool           // somebody had, and may store into a mapping with no times to tell of it
 	bytes  []byte         // the bytes themselves, if they are few and wanted ...
 	from   int64          // ... from here to the end
 
@@ -85,7 +86,7 @@ func (r *reader) read(ctx context.Context, job reading) (*content, error) {
 		return nil, errChanged
 	}
 	who := probe(fd)
-	c := &content{st: st, size: st.size, base: job.base(), idle: who == noWriters, racy: r.tick.racy(&st, begun)}
+	c := &content{st: st, size: st.size, base: job.base(), idle: who == noWriters, held: who == someWriters, racy: r.tick.racy(&st, begun)}
 	if c.idle && job.was {
 		return nil, errClosed
 	}

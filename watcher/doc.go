@@ -47,7 +47,8 @@
 // directory moves may become new nodes, with content that every city has. A
 // write through a hard link that came and went between two looks, through a hard
 // link outside the tree, or through mmap makes no event here and is found by the
-// next reconcile. A walk takes memory for as many names as the largest
+// next reconcile; a store into a mapping that leaves no trace in the times, on tmpfs
+// or into a page that was dirty already, when the file is read again, see suspects. A walk takes memory for as many names as the largest
 // directory has. Paths that a new ignore rule covers get no more changes and
 // stay in the journal as they are.
 package watcher

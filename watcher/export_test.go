@@ -1,6 +1,9 @@
 package watcher
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Hold stops the goroutine that drains the kernel's queue at its next event,
 // until release is called.
@@ -12,6 +15,9 @@ func (w *Watcher) Hold() (release func()) {
 
 // Hashed is how many files the session read to hash them.
 func (w *Watcher) Hashed() int64 { return w.current().reader.seen.Load() }
+
+// Distrust has a doubtful file read again when it was quiet for so long. Call it before Run.
+func (w *Watcher) Distrust(quiet time.Duration) { w.quiet = quiet }
 
 // OnWatch has do called before a watch on a directory is asked for: when a walk or
 // a look has come to it, and has not listed it yet. Call it before Run.

@@ -25,11 +25,12 @@ func (l *look) readAll() error {
 	var firsts []*sight
 	lead := map[ident]*sight{}
 	for _, s := range l.sights {
-		if !l.mustRead(s) {
+		must := l.mustRead(s)
+		if c := s.found; c != nil && s.isFile() && c.st == s.st && c.tells(s.node) && (must || !c.partly) {
+			s.read = c
 			continue
 		}
-		if s.found != nil && s.found.st == s.st && s.found.tells(s.node) {
-			s.read = s.found
+		if !must {
 			continue
 		}
 		if s.st.nlink > 1 && lead[s.st.ident] != nil {
@@ -62,9 +63,11 @@ func (c *content) tells(old *journal.Stored) bool {
 	return c.base == was.Digest || c.digest == was.Digest || c.size < was.Size
 }
 
+func (s *sight) isFile() bool { return s.id != 0 && s.there && s.st.kind == journal.File }
+
 // mustRead says whether the row cannot vouch for the bytes.
 func (l *look) mustRead(s *sight) bool {
-	if s.id == 0 || !s.there || s.st.kind != journal.File {
+	if !s.isFile() {
 		return false
 	}
 	if s.node == nil || s.node.Node.Kind != journal.File || s.whole || !sameAtName(s.node, &s.st) {

@@ -172,12 +172,12 @@ func TestW16TimesProveOnlyWhatTheClockLetsThem(t *testing.T) {
 		"three seconds ago":            {ticks{}, journal.Time{Sec: now.Sec - 3}, false},
 		"a day ahead":                  {ticks{}, journal.Time{Sec: now.Sec + 86400}, false},
 		"a second ahead, in seconds":   {ticks{}, journal.Time{Sec: now.Sec + 1}, true},
-		"just now, in jiffies":         {ticks{jiffies}, journal.Time{Sec: now.Sec - 1, Nsec: 999_000_000}, true},
-		"a while ago, in jiffies":      {ticks{jiffies}, journal.Time{Sec: now.Sec - 1, Nsec: 900_000_000}, false},
+		"just now, in jiffies":         {ticks{fine: jiffies}, journal.Time{Sec: now.Sec - 1, Nsec: 999_000_000}, true},
+		"a while ago, in jiffies":      {ticks{fine: jiffies}, journal.Time{Sec: now.Sec - 1, Nsec: 900_000_000}, false},
 		"just now, with fresh stamps":  {ticks{}, journal.Time{Sec: now.Sec - 1, Nsec: 999_999_999}, false},
-		"a day ahead, in jiffies":      {ticks{jiffies}, journal.Time{Sec: now.Sec + 86400, Nsec: 1}, false},
-		"before there were computers":  {ticks{jiffies}, journal.Time{Sec: -1 << 40, Nsec: 1}, false},
-		"in the last year of ext4":     {ticks{jiffies}, journal.Time{Sec: 15032385535, Nsec: 1}, false},
+		"a day ahead, in jiffies":      {ticks{fine: jiffies}, journal.Time{Sec: now.Sec + 86400, Nsec: 1}, false},
+		"before there were computers":  {ticks{fine: jiffies}, journal.Time{Sec: -1 << 40, Nsec: 1}, false},
+		"in the last year of ext4":     {ticks{fine: jiffies}, journal.Time{Sec: 15032385535, Nsec: 1}, false},
 		"the same instant, in seconds": {ticks{}, now, true},
 	} {
 		if got := row.tick.racy(&stat{ctime: row.ctime}, now.Std()); got != row.racy {

@@ -25,6 +25,7 @@ type rig struct {
 	armed   func(dir string) // see whenAt
 	release func()           // the watcher hears nothing until it is called; nil: it hears
 	aside   []string         // paths that settle does not compare
+	quiet   time.Duration    // see Distrust; zero: as for everybody
 	handles map[string]*handle
 	faults  *faultyFS // of a tree on fuse
 }
@@ -78,6 +79,9 @@ func (r *rig) begin() {
 	mustNot(r.t, err)
 	if r.armed != nil {
 		w.OnWatch(r.armed)
+	}
+	if r.quiet > 0 {
+		w.Distrust(r.quiet)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

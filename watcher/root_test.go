@@ -124,10 +124,10 @@ func TestTimesAreNotBelievedWithinTheirTick(t *testing.T) {
 		{"whole seconds, at once", ticks{}, at(0), after(0), true},
 		{"whole seconds, a second later", ticks{}, at(0), after(time.Second), true},
 		{"whole seconds, three seconds later", ticks{}, at(0), after(3 * time.Second), false},
-		{"kernel ticks, at once", ticks{jiffies}, at(5), after(0), true},
-		{"kernel ticks, a millisecond later", ticks{jiffies}, at(5), after(time.Millisecond), true},
-		{"kernel ticks, a second later", ticks{jiffies}, at(5), after(time.Second), false},
-		{"kernel ticks, a clock that was put back: what is written next has another time", ticks{jiffies}, at(5), after(-time.Hour), false},
+		{"kernel ticks, at once", ticks{fine: jiffies}, at(5), after(0), true},
+		{"kernel ticks, a millisecond later", ticks{fine: jiffies}, at(5), after(time.Millisecond), true},
+		{"kernel ticks, a second later", ticks{fine: jiffies}, at(5), after(time.Second), false},
+		{"kernel ticks, a clock that was put back: what is written next has another time", ticks{fine: jiffies}, at(5), after(-time.Hour), false},
 		{"times as fine as they are asked for", ticks{}, at(5), after(0), false},
 	} {
 		if got := c.tick.racy(&c.st, c.then); got != c.want {

@@ -33,7 +33,7 @@ type session struct {
 func (w *Watcher) newSession(back bool) (*session, error) {
 	r := w.rootNow()
 	s := &session{
-		Watcher: w, root: r, reader: newReader(r, w.cfg.Lists), dirty: newDirty(), walks: newWalks(),
+		Watcher: w, root: r, reader: newReader(r, w.cfg.Lists), dirty: newDirty(), walks: newWalks(), suspects: suspects{quiet: w.quiet},
 		wishes: make(chan chan error), overflow: make(chan struct{}, 1), over: make(chan struct{}), back: back,
 	}
 	n, err := w.listen(r, earshot{s})

@@ -11,7 +11,10 @@ import (
 // ticks is how finely a file system's times can be believed: two writes within
 // one tick may leave the same mtime and ctime, so a file that was read within a
 // tick of its last change has to be read again later.
-type ticks struct{ fine time.Duration }
+type ticks struct {
+	fine   time.Duration
+	stores bool // the first store into a clean page of a mapping moves the mtime
+}
 
 const (
 	// Where times have nanoseconds they come from the kernel's timer tick: 10 ms
@@ -25,14 +28,22 @@ const (
 // file a fresh, fine-grained ctime whenever the last one was looked at
 // (multigrain timestamps): there a stat before the read proves enough.
 func ticksOf(fd int) ticks {
+	t := ticks{fine: jiffies}
 	var fs unix.Statfs_t
-	if unix.Fstatfs(fd, &fs) == nil && kernelAtLeast(6, 13) {
-		switch fs.Type {
-		case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.TMPFS_MAGIC:
-			return ticks{}
-		}
+	if unix.Fstatfs(fd, &fs) != nil {
+		return t
 	}
-	return ticks{jiffies}
+	switch fs.Type {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC:
+		t.stores = true
+	case unix.TMPFS_MAGIC: // not at all
+	default:
+		return t
+	}
+	if kernelAtLeast(6, 13) {
+		t.fine = 0
+	}
+	return t
 }
 
 // of is the tick that counts for one file. A ctime is never set by hand, so one

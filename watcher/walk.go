@@ -223,6 +223,9 @@ func (w *walker) mayHaveMoved(ctx context.Context, st *stat) bool {
 // wait for the disk.
 func (w *walker) file(ctx context.Context, name string, row *journal.Stored, st *stat) error {
 	if row != nil && unchanged(row, st) && (st.nlink > 1) == (row.Node.Link != 0) {
+		if row.Seen.Unproven {
+			w.suspects.add(join(w.path, name), time.Now())
+		}
 		return nil
 	}
 	it := w.item(name)

@@ -27,6 +27,7 @@ type Watcher struct {
 	ready    chan struct{}
 	echoes   *echoes
 	losses   atomic.Uint64 // see Lost
+	quiet    time.Duration // see suspects
 	listen   func(r *root, to hints) (notifier, error)
 
 	mu   sync.Mutex
@@ -50,7 +51,7 @@ func New(cfg Config) (*Watcher, error) {
 	}
 	w := &Watcher{
 		cfg: cfg, journal: cfg.Journal, log: cfg.Log, ready: make(chan struct{}),
-		patience: patience{cfg.Debounce, cfg.MaxWait}, life: life{root: r},
+		patience: patience{cfg.Debounce, cfg.MaxWait}, quiet: suspectQuiet, life: life{root: r},
 	}
 	w.facts.st.State = Scanning
 	if w.echoes, err = newEchoes(cfg.Echo); err != nil {
