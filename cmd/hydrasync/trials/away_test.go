@@ -6,9 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // fill makes n files of size bytes that differ from each other.
@@ -64,7 +65,7 @@ func (r *rig) sent(t *testing.T, limit int64, what string) {
 
 func TestCityThatWasAwayGetsOnlyWhatChanged(t *testing.T) {
 	r := settled(t, 2000, 500)
-	r.city.stop()
+	r.city.Stop(t)
 	r.proxy.down.Store(0)
 	for i := range 20 {
 		os.WriteFile(filepath.Join(r.src, "dir03", fmt.Sprint("new", i)), []byte(strings.Repeat("x", 1000)), 0o644)
@@ -72,59 +73,59 @@ func TestCityThatWasAwayGetsOnlyWhatChanged(t *testing.T) {
 	os.Rename(filepath.Join(r.src, "dir05"), filepath.Join(r.src, "renamed"))
 	os.Rename(filepath.Join(r.src, "big"), filepath.Join(r.src, "renamed", "big"))
 	os.RemoveAll(filepath.Join(r.src, "dir07"))
-	r.city.again()
+	r.city.Again(t)
 	r.mustBecomeEqual(t)
 	r.sent(t, 100_000, "catching up")
 }
 
 func TestCityWithoutItsJournalAdoptsWhatIsThere(t *testing.T) {
 	r := settled(t, 2000, 3000)
-	r.city.stop()
+	r.city.Stop(t)
 	if err := os.RemoveAll(filepath.Join(r.dst, ".hydrasync")); err != nil {
 		t.Fatal(err)
 	}
 	r.proxy.down.Store(0)
-	r.city.again()
-	r.city.says2("in step", 2, 60*time.Second*slack)
+	r.city.Again(t)
+	r.city.SaysTimes(t, "in step", 2)
 	r.mustBecomeEqual(t)
 	r.sent(t, 600_000, "adopting") // the entries, not the 9 MB
 }
 
 func TestCapitolWithoutItsJournalIsNoticedAndCompared(t *testing.T) {
 	r := settled(t, 2000, 3000)
-	r.capitol.kill()
+	r.capitol.Kill()
 	if err := os.RemoveAll(r.state); err != nil {
 		t.Fatal(err)
 	}
 	os.WriteFile(filepath.Join(r.src, "meanwhile"), []byte("x"), 0o644)
 	os.RemoveAll(filepath.Join(r.src, "dir01"))
 	r.proxy.down.Store(0)
-	r.capitol.again()
+	r.capitol.Again(t)
 	r.mustBecomeEqual(t)
 	r.sent(t, 600_000, "comparing")
 }
 
 func TestCapitolJournalRestoredFromAnOlderCopyIsNoticed(t *testing.T) {
 	r := settled(t, 300, 3000)
-	r.capitol.stop()
+	r.capitol.Stop(t)
 	backup := filepath.Join(t.TempDir(), "state")
 	copyTree(t, r.state, backup)
-	r.capitol.again()
+	r.capitol.Again(t)
 	for i := range 30 {
 		os.WriteFile(filepath.Join(r.src, fmt.Sprint("later", i)), []byte("later"), 0o644)
 	}
 	r.mustBecomeEqual(t)
-	r.capitol.kill()
+	r.capitol.Kill()
 	os.RemoveAll(r.state)
 	copyTree(t, backup, r.state)
 	for i := range 20 {
 		os.Remove(filepath.Join(r.src, fmt.Sprint("later", i)))
 		os.WriteFile(filepath.Join(r.src, fmt.Sprint("other", i)), []byte("other"), 0o644)
 	}
-	r.capitol.again()
+	r.capitol.Again(t)
 	r.mustBecomeEqual(t)
-	if strings.Count(r.capitol.printed(), "full comparison") < 2 {
-		t.Errorf("nobody said that the trees were compared; the capitol printed:\n%s", r.capitol.tail())
+	if strings.Count(r.capitol.Printed(), "full comparison") < 2 {
+		t.Errorf("nobody said that the trees were compared; the capitol printed:\n%s", r.capitol.Tail())
 	}
 }
 
@@ -136,7 +137,7 @@ func copyTree(t *testing.T, from, to string) {
 }
 
 func TestUnmountedSourceDeletesNothing(t *testing.T) {
-	needsRoot(t)
+	stand.NeedsRoot(t)
 	r := newRig(t)
 	if err := unix.Mount("none", r.src, "tmpfs", 0, "size=64m"); err != nil {
 		t.Skipf("mount: %v", err)
@@ -149,13 +150,13 @@ func TestUnmountedSourceDeletesNothing(t *testing.T) {
 	if err := unix.Unmount(r.src, unix.MNT_DETACH); err != nil {
 		t.Fatal(err)
 	}
-	reconcile(t, r)
+	r.reconcile()
 	out := waitStatus(t, r, "lost")
 	if after := count(t, r.dst); after != before {
 		t.Errorf("%d paths were left of %d; status says %s", after, before, out)
 	}
-	r.capitol.kill()
-	r.capitol.again() // it starts on the empty directory beneath
+	r.capitol.Kill()
+	r.capitol.Again(t) // it starts on the empty directory beneath
 	waitStatus(t, r, "lost")
 	if after := count(t, r.dst); after != before {
 		t.Errorf("after a restart %d paths were left of %d", after, before)
@@ -175,25 +176,18 @@ func count(t *testing.T, root string) (n int) {
 }
 
 // reconcile asks the capitol for one, as a person would.
-func reconcile(t *testing.T, r *rig) {
-	t.Helper()
-	if err := r.capitol.cmd.Process.Signal(unix.SIGUSR1); err != nil {
-		t.Fatal(err)
-	}
-}
+func (r *rig) reconcile() { r.capitol.Signal(unix.SIGUSR1) }
 
 // waitStatus waits until the capitol's status has a word.
-func waitStatus(t *testing.T, r *rig, word string) string {
+func waitStatus(t *testing.T, r *rig, word string) (out string) {
 	t.Helper()
-	var out string
-	for deadline := time.Now().Add(30 * time.Second * slack); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		out, _ = run(t, "status", "--state", r.state, "--json")
-		if strings.Contains(out, word) {
-			return out
+	stand.Await(t, fmt.Sprintf("status says %q", word), func() string {
+		if out, _ = stand.Run(t, "status", "--state", r.state, "--json"); strings.Contains(out, word) {
+			return ""
 		}
-	}
-	t.Fatalf("status never said %q: %s\nthe capitol printed:\n%s", word, out, r.capitol.tail())
-	return ""
+		return out
+	}, r.capitol)
+	return out
 }
 
 func TestMovedDirectoryCostsNoContentAndOneEntry(t *testing.T) {

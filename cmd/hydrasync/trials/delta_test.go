@@ -76,7 +76,7 @@ func TestAnEditedLargeFileCostsWhatWasEdited(t *testing.T) {
 		{"an append", func() { overwrite(t, big, int64(len(body))+64<<10, fresh) }},
 		{"what follows an append", func() { overwrite(t, big, 7<<20, []byte("edited")) }},
 		{"a capitol without its lists", func() {
-			r.capitol.stop()
+			r.capitol.Stop(t)
 			lists, err := filepath.Glob(filepath.Join(r.state, "*", "chunks"))
 			if err != nil || len(lists) != 1 {
 				t.Fatalf("lists %v, %v", lists, err)
@@ -85,15 +85,15 @@ func TestAnEditedLargeFileCostsWhatWasEdited(t *testing.T) {
 				t.Fatal(err)
 			}
 			overwrite(t, big, 9<<20, []byte("edited again"))
-			r.capitol.again()
+			r.capitol.Again(t)
 		}},
 		{"a city without its lists", func() {
-			r.city.stop()
+			r.city.Stop(t)
 			if err := os.RemoveAll(filepath.Join(r.dst, ".hydrasync", "chunks")); err != nil {
 				t.Fatal(err)
 			}
 			overwrite(t, big, 11<<20, []byte("edited again"))
-			r.city.again()
+			r.city.Again(t)
 		}},
 		{"truncation", func() {
 			if err := os.Truncate(big, size/2); err != nil {

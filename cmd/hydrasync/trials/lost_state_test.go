@@ -5,7 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // trash lists what a city has put aside.
@@ -40,13 +41,13 @@ func TestCapitolThatLostItsStateTakesNothingAway(t *testing.T) {
 	r.start(t)
 	r.mustBecomeEqual(t)
 	for range 2 {
-		r.capitol.kill()
+		r.capitol.Kill()
 		if err := os.RemoveAll(r.state); err != nil {
 			t.Fatal(err)
 		}
-		r.city.kill() // so that it dials at once, in the middle of the walk
-		r.capitol.again()
-		r.city.again()
+		r.city.Kill() // so that it dials at once, in the middle of the walk
+		r.capitol.Again(t)
+		r.city.Again(t)
 		r.mustBecomeEqual(t)
 		trashIsEmpty(t, r.dst)
 	}
@@ -56,10 +57,10 @@ func TestMirrorThatLostItsStateTakesNothingAway(t *testing.T) {
 	r := newRig(t)
 	fill(t, r.src, 3000, 2000)
 	for range 3 {
-		if out, code := run(t, "mirror", r.src, r.dst, "--state", r.state, "--once"); code != 0 {
+		if out, code := stand.Run(t, "mirror", r.src, r.dst, "--state", r.state, "--once"); code != 0 {
 			t.Fatalf("mirror ended with %d:\n%s", code, out)
 		}
-		mustBecomeEqual(t, r.src, r.dst, time.Second)
+		stand.Equal(t, r.src, r.dst)
 		trashIsEmpty(t, r.dst)
 		if err := os.RemoveAll(r.state); err != nil {
 			t.Fatal(err)

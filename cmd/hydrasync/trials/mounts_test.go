@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // mounted puts an empty file system where path is.
 func mounted(t *testing.T, path string) {
 	t.Helper()
-	needsRoot(t)
+	stand.NeedsRoot(t)
 	if err := unix.Mount("none", path, "tmpfs", 0, "size=64m"); err != nil {
 		t.Skipf("mount: %v", err)
 	}
@@ -31,7 +33,7 @@ func TestReadOnlyDestinationIsRefused(t *testing.T) {
 	mounted(t, r.dst)
 	fill(t, r.src, 10, 10)
 	remount(t, r.dst, unix.MS_RDONLY)
-	out, code := run(t, "mirror", r.src, r.dst, "--state", r.state, "--once")
+	out, code := stand.Run(t, "mirror", r.src, r.dst, "--state", r.state, "--once")
 	if code != 2 || !strings.Contains(out, "read-only") || !strings.Contains(out, "hint: ") {
 		t.Errorf("exit code %d, it printed:\n%s", code, out)
 	}
@@ -41,7 +43,7 @@ func TestReadOnlyDestinationIsRefused(t *testing.T) {
 }
 
 func TestTheSourceUnderAnotherNameIsNoDestination(t *testing.T) {
-	needsRoot(t)
+	stand.NeedsRoot(t)
 	r := newRig(t)
 	fill(t, r.src, 10, 10)
 	if err := os.Mkdir(filepath.Join(r.src, "inner"), 0o755); err != nil {
@@ -51,7 +53,7 @@ func TestTheSourceUnderAnotherNameIsNoDestination(t *testing.T) {
 		if err := unix.Mount(from, r.dst, "", unix.MS_BIND, ""); err != nil {
 			t.Skipf("mount: %v", err)
 		}
-		out, code := run(t, "mirror", r.src, r.dst, "--state", r.state, "--once")
+		out, code := stand.Run(t, "mirror", r.src, r.dst, "--state", r.state, "--once")
 		if err := unix.Unmount(r.dst, unix.MNT_DETACH); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // machine is another machine: a network namespace, joined to this one by a
@@ -29,8 +31,8 @@ type machine struct {
 // 2544) are this process's own; the kernel takes the cards away with the namespace.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	needsRoot(t)
-	needs(t, "ip")
+	stand.NeedsRoot(t)
+	stand.Needs(t, "ip")
 	pid := os.Getpid()
 	block := fmt.Sprintf("198.18.%d.%%d", pid>>6&255)
 	m := &machine{t: t, name: fmt.Sprintf("hydrasync-%d", pid), near: fmt.Sprintf("hs%da", pid), far: fmt.Sprintf("hs%db", pid),
@@ -104,9 +106,9 @@ func newAbroad(t *testing.T) *abroad {
 	fill(t, a.src, 50, 500)
 	token := a.token(t)
 	listen := a.m.here + ":49996"
-	a.capitol = start(t, "capitol", "--tree", "t="+a.src, "--listen", listen, "--state", a.state, "--token-file", token, "--insecure", "--log-format", "json")
+	a.capitol = stand.Start(t, "capitol", "--tree", "t="+a.src, "--listen", listen, "--state", a.state, "--token-file", token, "--insecure", "--log-format", "json")
 	a.m.do(func() {
-		a.city = start(t, "city", "--from", "ws://"+listen+"/t", "--to", a.dst, "--token-file", token, "--insecure", "--log-format", "json")
+		a.city = stand.Start(t, "city", "--from", "ws://"+listen+"/t", "--to", a.dst, "--token-file", token, "--insecure", "--log-format", "json")
 	})
 	a.mustBecomeEqual(t)
 	return a
@@ -133,8 +135,8 @@ func (a *abroad) write(t *testing.T, name string) (there string) {
 // neverCompared says that the city's place in the journal was good all the time.
 func (a *abroad) neverCompared(t *testing.T) {
 	t.Helper()
-	if n := strings.Count(a.capitol.printed(), `"full comparison"`); n != 1 {
-		t.Errorf("%d full comparisons, want the first one only; the capitol printed:\n%s", n, a.capitol.tail())
+	if n := strings.Count(a.capitol.Printed(), `"full comparison"`); n != 1 {
+		t.Errorf("%d full comparisons, want the first one only; the capitol printed:\n%s", n, a.capitol.Tail())
 	}
 }
 
@@ -166,11 +168,11 @@ func TestLinkThatGoesDownAndUpAgain(t *testing.T) {
 	a.m.inside("link", "set", a.m.far, "down")
 	a.during(t, "down")
 	a.m.inside("link", "set", a.m.far, "up")
-	mustBecomeEqual(t, a.src, a.dst, 60*time.Second*slack, a.capitol, a.city)
+	stand.Equal(t, a.src, a.dst, a.capitol, a.city)
 	a.m.ip("link", "set", a.m.near, "down") // now it is the capitol that is unplugged
 	a.during(t, "unplugged")
 	a.m.ip("link", "set", a.m.near, "up")
-	mustBecomeEqual(t, a.src, a.dst, 60*time.Second*slack, a.capitol, a.city)
+	stand.Equal(t, a.src, a.dst, a.capitol, a.city)
 	a.neverCompared(t)
 }
 
@@ -179,14 +181,14 @@ func TestBlackHoleOnTheWay(t *testing.T) {
 	a.m.inside("route", "add", "blackhole", a.m.here+"/32")
 	a.during(t, "hole")
 	a.m.inside("route", "del", "blackhole", a.m.here+"/32")
-	mustBecomeEqual(t, a.src, a.dst, 60*time.Second*slack, a.capitol, a.city)
+	stand.Equal(t, a.src, a.dst, a.capitol, a.city)
 	a.neverCompared(t)
 }
 
 // A link of 32 KB a second, and a file that takes it for a while: nobody takes
 // the other end for dead, and what changes meanwhile arrives too.
 func TestSlowLink(t *testing.T) {
-	needs(t, "tc")
+	stand.Needs(t, "tc")
 	a := newAbroad(t)
 	if out, err := exec.Command("tc", "qdisc", "add", "dev", a.m.near, "root", "tbf", "rate", "256kbit", "burst", "16kb", "latency", "400ms").CombinedOutput(); err != nil {
 		t.Skipf("needs tc with tbf: %v %s", err, out)
@@ -198,23 +200,23 @@ func TestSlowLink(t *testing.T) {
 		a.write(t, fmt.Sprint("small", i))
 		time.Sleep(lasts / 20)
 	}
-	mustBecomeEqual(t, a.src, a.dst, 60*time.Second*slack, a.capitol, a.city)
+	stand.Equal(t, a.src, a.dst, a.capitol, a.city)
 	if took := time.Since(began); took < lasts*3/4 {
 		t.Errorf("all was there after %v: the link is not slow, the trial is broken", took)
 	}
-	if n := strings.Count(a.capitol.printed(), `"city joined"`); n != 1 {
-		t.Errorf("the city joined %d times: somebody took a slow link for a dead one; it printed:\n%s", n, a.city.tail())
+	if n := strings.Count(a.capitol.Printed(), `"city joined"`); n != 1 {
+		t.Errorf("the city joined %d times: somebody took a slow link for a dead one; it printed:\n%s", n, a.city.Tail())
 	}
 }
 
 func TestCapitolKilledAndStartedAgainOnAnotherMachine(t *testing.T) {
 	a := newAbroad(t)
-	a.capitol.kill()
+	a.capitol.Kill()
 	there := a.write(t, "killed")
 	os.RemoveAll(filepath.Join(a.src, "dir05"))
 	time.Sleep(300 * time.Millisecond) // some attempts find nobody
 	absent(t, there)
-	a.capitol.again()
+	a.capitol.Again(t)
 	a.mustBecomeEqual(t)
 	a.neverCompared(t)
 }
@@ -226,7 +228,7 @@ func TestPlainStreamsToOtherMachinesHaveToBeMeant(t *testing.T) {
 	listen := m.here + ":49996"
 	refused := func(want string, args ...string) {
 		t.Helper()
-		out, code := run(t, args...)
+		out, code := stand.Run(t, args...)
 		if code != 2 || !strings.Contains(out, want) || !strings.Contains(out, "hydrasync: hint: ") || !strings.Contains(out, "--insecure") {
 			t.Errorf("%v ended with %d, want 2, %q and a hint:\n%s", args, code, want, out)
 		}
@@ -237,11 +239,11 @@ func TestPlainStreamsToOtherMachinesHaveToBeMeant(t *testing.T) {
 		t.Errorf("a refused city left %v", left)
 	}
 	fill(t, r.src, 10, 100)
-	r.capitol = start(t, "capitol", "--tree", "t="+r.src, "--listen", listen, "--state", r.state, "--insecure")
+	r.capitol = stand.Start(t, "capitol", "--tree", "t="+r.src, "--listen", listen, "--state", r.state, "--insecure")
 	m.do(func() {
-		if out, code := run(t, "city", "--from", "ws://"+listen+"/t", "--to", r.dst, "--insecure", "--once"); code != 0 {
+		if out, code := stand.Run(t, "city", "--from", "ws://"+listen+"/t", "--to", r.dst, "--insecure", "--once"); code != 0 {
 			t.Errorf("a city without token ended with %d:\n%s", code, out)
 		}
 	})
-	mustBecomeEqual(t, r.src, r.dst, time.Second, r.capitol)
+	stand.Equal(t, r.src, r.dst, r.capitol)
 }

@@ -2,7 +2,6 @@
 
 package trials
 
-const (
-	raceEnabled = false
-	slack       = 1
-)
+const raceEnabled = false
+
+var buildFlags []string

@@ -2,7 +2,6 @@
 
 package trials
 
-const (
-	raceEnabled = true
-	slack       = 4
-)
+const raceEnabled = true
+
+var buildFlags = []string{"-race"}

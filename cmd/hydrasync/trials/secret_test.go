@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // locked is a rig whose capitol wants TLS and a token, with a destination that
 // somebody else has put a file into.
 type locked struct {
 	*rig
-	ca     *authority
+	ca     *stand.Authority
 	listen string
 	token  string
 }
@@ -24,7 +26,7 @@ const foreign = "a file of somebody else"
 
 func newLocked(t *testing.T) *locked {
 	t.Helper()
-	l := &locked{rig: newRig(t), ca: newAuthority(t), listen: freePort(t)}
+	l := &locked{rig: newRig(t), ca: stand.NewAuthority(t), listen: stand.Address(t)}
 	l.token = l.rig.token(t)
 	fill(t, l.src, 30, 200)
 	if err := os.WriteFile(filepath.Join(l.dst, "foreign"), []byte(foreign), 0o640); err != nil {
@@ -36,10 +38,10 @@ func newLocked(t *testing.T) *locked {
 // serve starts the capitol with a certificate for that address.
 func (l *locked) serve(t *testing.T, address string, until time.Time) {
 	t.Helper()
-	cert, key := l.ca.issue(address, until)
-	l.capitol = start(t, "capitol", "--tree", "t="+l.src, "--listen", l.listen, "--state", l.state, "--token-file", l.token,
+	cert, key := l.ca.Issue(address, until)
+	l.capitol = stand.Start(t, "capitol", "--tree", "t="+l.src, "--listen", l.listen, "--state", l.state, "--token-file", l.token,
 		"--tls-cert", cert, "--tls-key", key, "--log-level", "debug", "--log-format", "json")
-	l.capitol.says(`"serving"`, 10*time.Second*slack)
+	l.capitol.Says(t, `"serving"`)
 }
 
 func (l *locked) url() string { return "wss://" + l.listen + "/t" }
@@ -65,15 +67,15 @@ func (l *locked) untouched(t *testing.T) {
 // secrecy looks for the token wherever others could read it.
 func (l *locked) secrecy(t *testing.T, printed ...string) {
 	t.Helper()
-	for _, p := range []*process{l.capitol, l.city} {
+	for _, p := range []*stand.Process{l.capitol, l.city} {
 		if p == nil {
 			continue
 		}
-		printed = append(printed, p.printed())
+		printed = append(printed, p.Printed())
 		for _, name := range []string{"cmdline", "comm"} {
-			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, name))
+			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.Pid(), name))
 			if err != nil {
-				t.Errorf("%s has ended: %v", p.name, err)
+				t.Errorf("%s has ended: %v", p.Name, err)
 			}
 			printed = append(printed, string(b))
 		}
@@ -103,21 +105,21 @@ func (l *locked) secrecy(t *testing.T, printed ...string) {
 func TestEncryptedMirrorWithAToken(t *testing.T) {
 	l := newLocked(t)
 	os.Remove(filepath.Join(l.dst, "foreign"))
-	l.serve(t, "127.0.0.1", time.Now().Add(time.Hour))
-	link := []string{"--token-file", l.token, "--tls-ca", l.ca.file}
-	l.city = start(t, append([]string{"city", "--from", l.url(), "--to", l.dst, "--log-level", "debug", "--log-format", "json"}, link...)...)
+	l.serve(t, stand.Host(), time.Now().Add(time.Hour))
+	link := []string{"--token-file", l.token, "--tls-ca", l.ca.File}
+	l.city = stand.Start(t, append([]string{"city", "--from", l.url(), "--to", l.dst, "--log-level", "debug", "--log-format", "json"}, link...)...)
 	l.mustBecomeEqual(t)
 	random(t, filepath.Join(l.src, "big"), 1<<20) // asked for by itself
 	l.mustBecomeEqual(t)
-	verified, code := run(t, append([]string{"verify", l.dst, "--from", l.url()}, link...)...)
+	verified, code := stand.Run(t, append([]string{"verify", l.dst, "--from", l.url()}, link...)...)
 	if code != 0 {
 		t.Errorf("verify ended with %d:\n%s", code, verified)
 	}
-	status, code := run(t, append([]string{"status", l.url(), "--json"}, link...)...)
+	status, code := stand.Run(t, append([]string{"status", l.url(), "--json"}, link...)...)
 	if code != 0 {
 		t.Errorf("status ended with %d:\n%s", code, status)
 	}
-	own, _ := run(t, "status", l.dst, "--json")
+	own, _ := stand.Run(t, "status", l.dst, "--json")
 	l.secrecy(t, verified, status, own)
 }
 
@@ -129,25 +131,25 @@ func TestCertificatesThatDoNotFit(t *testing.T) {
 		want    string
 		other   bool // the city trusts another authority
 	}{
-		"another authority": {"127.0.0.1", later, "certificate signed by unknown authority", true},
-		"expired":           {"127.0.0.1", time.Now().Add(-time.Hour), "certificate has expired", false},
-		"another address":   {"127.0.0.2", later, "certificate is valid for 127.0.0.2, not 127.0.0.1", false},
+		"another authority": {stand.Host(), later, "certificate signed by unknown authority", true},
+		"expired":           {stand.Host(), time.Now().Add(-time.Hour), "certificate has expired", false},
+		"another address":   {"127.0.0.2", later, "certificate is valid for 127.0.0.2, not " + stand.Host(), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLocked(t)
 			l.serve(t, row.address, row.until)
 			ca := l.ca
 			if row.other {
-				ca = newAuthority(t)
+				ca = stand.NewAuthority(t)
 			}
-			out, code := run(t, "city", "--from", l.url(), "--to", l.dst, "--token-file", l.token, "--tls-ca", ca.file,
+			out, code := stand.Run(t, "city", "--from", l.url(), "--to", l.dst, "--token-file", l.token, "--tls-ca", ca.File,
 				"--once", "--timeout", "500ms", "--log-level", "debug")
 			if code != 1 || !strings.Contains(out, row.want) || !strings.Contains(out, "hydrasync: hint: ") || !strings.Contains(out, "--tls-ca") {
 				t.Errorf("ended with %d, want 1, %q and a hint:\n%s", code, row.want, out)
 			}
 			l.untouched(t)
 			l.secrecy(t, out)
-			if strings.Contains(l.capitol.printed(), "city joined") {
+			if strings.Contains(l.capitol.Printed(), "city joined") {
 				t.Error("the city said hello to a capitol that it must not trust")
 			}
 		})
@@ -156,8 +158,8 @@ func TestCertificatesThatDoNotFit(t *testing.T) {
 
 func TestPlainCityAtAnEncryptedCapitol(t *testing.T) {
 	l := newLocked(t)
-	l.serve(t, "127.0.0.1", time.Now().Add(time.Hour))
-	out, code := run(t, "city", "--from", "ws://"+l.listen+"/t", "--to", l.dst, "--once", "--timeout", "500ms")
+	l.serve(t, stand.Host(), time.Now().Add(time.Hour))
+	out, code := stand.Run(t, "city", "--from", "ws://"+l.listen+"/t", "--to", l.dst, "--once", "--timeout", "500ms")
 	if code != 1 || !strings.Contains(out, "hydrasync: error: ") {
 		t.Errorf("ended with %d:\n%s", code, out)
 	}
@@ -166,7 +168,7 @@ func TestPlainCityAtAnEncryptedCapitol(t *testing.T) {
 
 func TestWrongTokenEndsTheCity(t *testing.T) {
 	l := newLocked(t)
-	l.serve(t, "127.0.0.1", time.Now().Add(time.Hour))
+	l.serve(t, stand.Host(), time.Now().Add(time.Hour))
 	wrong := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(wrong, []byte("not-the-token-at-all"), 0o600); err != nil {
 		t.Fatal(err)
@@ -175,14 +177,14 @@ func TestWrongTokenEndsTheCity(t *testing.T) {
 		name string
 		args []string
 	}{
-		{"a wrong token", []string{"city", "--from", l.url(), "--to", l.dst, "--tls-ca", l.ca.file, "--token-file", wrong}}, // without --once: it is permanent
-		{"no token", []string{"city", "--from", l.url(), "--to", l.dst, "--tls-ca", l.ca.file}},
-		{"tail", []string{"tail", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong}},
-		{"verify", []string{"verify", l.dst, "--from", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong}},
-		{"status", []string{"status", l.url(), "--tls-ca", l.ca.file, "--token-file", wrong}},
+		{"a wrong token", []string{"city", "--from", l.url(), "--to", l.dst, "--tls-ca", l.ca.File, "--token-file", wrong}}, // without --once: it is permanent
+		{"no token", []string{"city", "--from", l.url(), "--to", l.dst, "--tls-ca", l.ca.File}},
+		{"tail", []string{"tail", l.url(), "--tls-ca", l.ca.File, "--token-file", wrong}},
+		{"verify", []string{"verify", l.dst, "--from", l.url(), "--tls-ca", l.ca.File, "--token-file", wrong}},
+		{"status", []string{"status", l.url(), "--tls-ca", l.ca.File, "--token-file", wrong}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			out, code := run(t, row.args...)
+			out, code := stand.Run(t, row.args...)
 			if code != 1 || !strings.Contains(out, "the token is missing or wrong") || !strings.Contains(out, "hydrasync: hint: ") || !strings.Contains(out, "--token-file") {
 				t.Errorf("ended with %d, want 1, a reason and a hint:\n%s", code, out)
 			}
@@ -193,7 +195,7 @@ func TestWrongTokenEndsTheCity(t *testing.T) {
 			l.secrecy(t, out)
 		})
 	}
-	if strings.Contains(l.capitol.printed(), "not-the-token-at-all") {
+	if strings.Contains(l.capitol.Printed(), "not-the-token-at-all") {
 		t.Error("the capitol logs the tokens that are tried")
 	}
 }

@@ -8,14 +8,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // A capitol that is stopped hears nothing, and the kernel keeps so many events
 // for it and no more. What it missed is found once it goes on, and it says that it missed something.
 func TestCampaignStoppedCapitolOverflows(t *testing.T) {
 	r := settled(t, 100, 1000)
-	r.capitol.cmd.Process.Signal(syscall.SIGSTOP)
+	r.capitol.Signal(syscall.SIGSTOP)
 	a, b := filepath.Join(r.src, "dir00"), filepath.Join(r.src, "dir01")
 	for i := range queueSize(t) + 34_000 { // and those that it had read; alternating, because the kernel merges equal ones
 		for _, path := range []string{a, b} {
@@ -41,12 +42,12 @@ func TestCampaignStoppedCapitolOverflows(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(r.src, "dir07")); err != nil {
 		t.Fatal(err)
 	}
-	r.capitol.cmd.Process.Signal(syscall.SIGCONT)
+	r.capitol.Signal(syscall.SIGCONT)
 	r.mustBecomeEqual(t)
-	r.capitol.says("overflowed", 60*time.Second)
-	r.city.stop()
-	r.capitol.stop()
-	out, code := run(t, "tail", filepath.Join(r.dst), "--since", "0", "--json")
+	r.capitol.Says(t, "overflowed")
+	r.city.Stop(t)
+	r.capitol.Stop(t)
+	out, code := stand.Run(t, "tail", filepath.Join(r.dst), "--since", "0", "--json")
 	if code != 0 || !strings.Contains(out, "overflow") {
 		t.Errorf("exit code %d: the journal of the city does not tell of the overflow", code)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // storm changes a tree as fast as it can in every way that a user could.
@@ -204,14 +206,14 @@ func TestStormWithBothEndsKilledAgainAndAgainEndsEqual(t *testing.T) {
 	s := newStorm(t, r.src)
 	for end := time.Now().Add(stormTime(8 * time.Second)); time.Now().Before(end); {
 		s.blow(time.Duration(100+s.rng.IntN(500)) * time.Millisecond)
-		victim := []*process{r.capitol, r.city}[s.rng.IntN(2)]
-		victim.kill()
+		victim := []*stand.Process{r.capitol, r.city}[s.rng.IntN(2)]
+		victim.Kill()
 		s.blow(time.Duration(s.rng.IntN(100)) * time.Millisecond)
-		victim.again()
+		victim.Again(t)
 	}
 	r.mustBecomeEqual(t)
-	r.city.stop()
-	r.capitol.stop()
+	r.city.Stop(t)
+	r.capitol.Stop(t)
 }
 
 func TestStormWithTheConnectionCutEndsEqual(t *testing.T) {

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // TestGoSourceTree mirrors the toolchain's own source, then a burst: the whole
@@ -29,7 +30,7 @@ func TestGoSourceTree(t *testing.T) {
 	r.mustBecomeEqual(t)
 	r.sent(t, 10_000, "renaming 12,800 paths")
 	os.RemoveAll(filepath.Join(r.src, "go"))
-	r.city.says("held", 60*time.Second*slack)
+	r.city.Says(t, "held")
 	confirm(t, r.dst)
 	r.mustBecomeEqual(t)
 }
@@ -37,15 +38,12 @@ func TestGoSourceTree(t *testing.T) {
 // confirm releases a hold, as soon as there is one.
 func confirm(t *testing.T, dst string) {
 	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second * slack); ; time.Sleep(50 * time.Millisecond) {
-		out, code := run(t, "confirm", dst)
-		if code == 0 {
-			return
+	stand.Await(t, "confirm", func() string {
+		if out, code := stand.Run(t, "confirm", dst); code != 0 {
+			return out
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("confirm: %d %s", code, out)
-		}
-	}
+		return ""
+	})
 }
 
 func copyWith(t *testing.T, name string, args ...string) {
@@ -57,7 +55,7 @@ func copyWith(t *testing.T, name string, args ...string) {
 
 // TestGitCheckouts switches a working tree between commits that have nothing in common.
 func TestGitCheckouts(t *testing.T) {
-	needs(t, "git")
+	stand.Needs(t, "git")
 	r := newRig(t)
 	git := func(args ...string) {
 		t.Helper()
@@ -107,7 +105,7 @@ func TestManySmallFiles(t *testing.T) {
 		}
 	}
 	r.start(t)
-	mustBecomeEqual(t, r.src, r.dst, 5*time.Minute, r.capitol, r.city)
+	stand.Equal(t, r.src, r.dst, r.capitol, r.city)
 }
 
 // TestDeepPaths goes down to a path of 4,000 bytes.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // TestWaitReturnsWhenCitiesHaveIt saves, waits, and looks at once at two replicas, one of
@@ -20,17 +22,17 @@ func TestWaitReturnsWhenCitiesHaveIt(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(src, "in"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	listen := freePort(t)
+	listen := stand.Address(t)
 	wait := func(args ...string) (string, int) {
-		return run(t, append([]string{"wait", "--state", state}, args...)...)
+		return stand.Run(t, append([]string{"wait", "--state", state}, args...)...)
 	}
 	if out, code := wait(); code != 1 || !strings.Contains(out, "no capitol runs") {
 		t.Errorf("without a capitol: %d %s", code, out)
 	}
-	capitol := start(t, "capitol", "--tree", "t="+src, "--listen", listen, "--state", state)
-	capitol.says("serving", time.Minute)
-	start(t, "city", "--from", "ws://"+listen+"/t", "--to", whole)
-	slow := start(t, "city", "--from", "ws://"+listen+"/t", "--to", part, "--sub-dir", "in")
+	capitol := stand.Start(t, "capitol", "--tree", "t="+src, "--listen", listen, "--state", state)
+	capitol.Says(t, "serving")
+	stand.Start(t, "city", "--from", "ws://"+listen+"/t", "--to", whole)
+	slow := stand.Start(t, "city", "--from", "ws://"+listen+"/t", "--to", part, "--sub-dir", "in")
 	patient := fmt.Sprint("--timeout=", time.Minute)
 	if out, code := wait("--city", "2", patient); code != 0 {
 		t.Fatalf("two cities: %d %s", code, out)
@@ -51,7 +53,7 @@ func TestWaitReturnsWhenCitiesHaveIt(t *testing.T) {
 			}
 		}
 	}
-	slow.cmd.Process.Signal(unix.SIGSTOP)
+	slow.Signal(unix.SIGSTOP)
 	if err := os.WriteFile(filepath.Join(src, "in/f"), []byte("last"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,7 @@ func TestWaitReturnsWhenCitiesHaveIt(t *testing.T) {
 	if out, code := wait("--city", "1", patient); code != 0 {
 		t.Errorf("any one of them: %d %s", code, out)
 	}
-	slow.cmd.Process.Signal(unix.SIGCONT)
+	slow.Signal(unix.SIGCONT)
 	if out, code := wait(patient); code != 0 {
 		t.Errorf("it goes on: %d %s", code, out)
 	}

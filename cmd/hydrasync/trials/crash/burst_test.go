@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // TestCampaignCrashNobody runs the script without a kill, and faster than
@@ -16,7 +18,7 @@ func TestCampaignCrashNobody(t *testing.T) {
 			c.add(point{p, "nobody", "ever", n})
 		}
 	}
-	c.most(map[string]int{short: 4, ci: 16}[size()])
+	c.most(stand.Size(4, 16, 0))
 	c.run(t, func(p point) (string, error) { return "", hurried(p.dir, uint64(p.n)) })
 }
 

@@ -2,16 +2,17 @@ package crash
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 	"golang.org/x/sys/unix"
 )
 
@@ -117,14 +118,10 @@ func attributes(path string) (string, error) {
 	return text, nil
 }
 
-// secondOpinion is rsync's.
+// secondOpinion is that of all trials.
 func secondOpinion(src, dst string) error {
-	if _, err := exec.LookPath("rsync"); err != nil {
-		return nil
-	}
-	out, err := exec.Command("rsync", "-rlptgoHAXnic", "--delete", "-O", "--exclude=/"+stateName, "--exclude="+foreignName, src+"/", dst+"/").CombinedOutput()
-	if err != nil || len(out) > 0 {
-		return fmt.Errorf("rsync finds a difference: %v\n%s", err, out)
+	if differ := stand.Judge(src, dst, foreignName); differ != "" {
+		return errors.New("rsync finds a difference: " + differ)
 	}
 	return nil
 }

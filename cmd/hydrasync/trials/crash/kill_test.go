@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // killed runs the script with a kill, starts the victim again and says what is
@@ -23,8 +25,8 @@ func killed(dir, victim string, s *strike) (hit bool, total int, err error) {
 		return false, 0, err
 	}
 	hit, total = w.struck().struck() != "", w.struck().total()
-	if code := w.struck().code(); hit != (code == 137) {
-		return hit, total, fmt.Errorf("the %s ended with %d:\n%s", victim, code, last(w.struck().printed()))
+	if code := w.struck().Code(); hit != (code == 137) {
+		return hit, total, fmt.Errorf("the %s ended with %d:\n%s", victim, code, last(w.struck().Printed()))
 	}
 	if err := w.restart(nil); err != nil {
 		return hit, total, err
@@ -44,10 +46,10 @@ func (w *scene) play() (during int, err error) {
 				return i, err
 			}
 		}
-		if w.struck().ended() {
+		if w.struck().Ended() {
 			continue
 		}
-		err := w.wait("phase "+script[i].name, func() bool { return w.reached(i) || w.struck().ended() }, w.other())
+		err := w.wait("phase "+script[i].name, func() bool { return w.reached(i) || w.struck().Ended() }, w.other())
 		if err != nil {
 			return i, err
 		}
@@ -57,7 +59,7 @@ func (w *scene) play() (during int, err error) {
 			}
 		}
 	}
-	if !w.struck().ended() {
+	if !w.struck().Ended() {
 		during = len(script)
 		return during, w.struck().stop()
 	}
@@ -69,7 +71,7 @@ func (w *scene) proof() error {
 	err := w.wait("the first proof", func() bool {
 		r, err := w.askCity()
 		w.proven = err == nil && r.Highway.InStep
-		return w.proven || w.struck().ended() || w.struck().struck() != ""
+		return w.proven || w.struck().Ended() || w.struck().struck() != ""
 	}, w.other())
 	if err == nil && w.proven {
 		err = w.plant()
@@ -126,7 +128,7 @@ func TestCampaignCrashKill(t *testing.T) {
 			c.kills(p, victim, counted(t, p, victim))
 		}
 	}
-	c.most(map[string]int{short: 8, ci: 30}[size()])
+	c.most(stand.Size(8, 30, 0))
 	c.run(t, func(p point) (string, error) {
 		hit, _, err := killed(p.dir, p.victim, &strike{at: p.at, n: p.n, calls: mutating})
 		if !hit {

@@ -1,15 +1,15 @@
 package crash
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // strike says what happens to a process at which of its calls.
@@ -23,85 +23,49 @@ type strike struct {
 }
 
 func (s *strike) args(log string) []string {
-	args := []string{"-n", fmt.Sprint(s.n), "-at", s.at, "-calls", s.calls, "-log", log, "-under", s.under,
-		fmt.Sprintf("-sticky=%v", s.sticky), fmt.Sprintf("-wait=%v", s.waits), "--", program}
-	return args
+	return []string{"-n", fmt.Sprint(s.n), "-at", s.at, "-calls", s.calls, "-log", log, "-under", s.under,
+		fmt.Sprintf("-sticky=%v", s.sticky), fmt.Sprintf("-wait=%v", s.waits), "--", stand.Program()}
 }
 
-// process is one running hydrasync, perhaps under killat.
+// process is one running hydrasync, perhaps under killat, which ends with what it traces.
 type process struct {
-	cmd *exec.Cmd
+	*stand.Process
 	log string // killat's
-	end chan struct{}
-
-	mu  sync.Mutex
-	out bytes.Buffer
 }
 
 // start runs hydrasync. With a strike its counted calls are written to log.
 func start(s *strike, log string, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command(program, args...), end: make(chan struct{})}
+	cmd, p := stand.Command(args...), &process{}
 	if s != nil {
+		tracer, err := killat()
+		if err != nil {
+			return nil, err
+		}
 		p.log = log
-		p.cmd = exec.Command(killat, append(s.args(log), args...)...)
+		cmd = exec.Command(tracer, append(s.args(log), args...)...)
 	}
-	p.cmd.Stdout, p.cmd.Stderr = p, p
-	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: 0}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { p.cmd.Wait(); close(p.end) }()
-	return p, nil
-}
-
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.Write(b)
-}
-
-func (p *process) printed() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
-}
-
-func (p *process) ended() bool {
-	select {
-	case <-p.end:
-		return true
-	default:
-		return false
-	}
-}
-
-// kill ends it and what it traces.
-func (p *process) kill() {
-	p.cmd.Process.Kill()
-	<-p.end
+	var err error
+	p.Process, err = stand.Launch(cmd)
+	return p, err
 }
 
 // stop asks politely, and says whether that was enough.
 func (p *process) stop() error {
-	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	select {
-	case <-p.end:
+	case <-p.End():
 		return nil
 	case <-time.After(patience):
-		p.kill()
+		p.Kill()
 		return fmt.Errorf("it did not end within %v of SIGTERM", patience)
 	}
 }
 
 // release lets all further calls pass.
-func (p *process) release() { p.cmd.Process.Signal(syscall.SIGUSR1) }
+func (p *process) release() { p.Signal(syscall.SIGUSR1) }
 
 // arm begins the count.
-func (p *process) arm() { p.cmd.Process.Signal(syscall.SIGUSR2) }
-
-// code is how it ended: 137 is kill -9.
-func (p *process) code() int { return p.cmd.ProcessState.ExitCode() }
+func (p *process) arm() { p.Signal(syscall.SIGUSR2) }
 
 // struck is the line that killat wrote when it did what it was for; "" before.
 func (p *process) struck() string { return p.line("struck ") }

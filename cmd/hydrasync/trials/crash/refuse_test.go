@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 const (
@@ -55,13 +57,13 @@ func refused(dir, victim string, s *strike) (note string, made tally, err error)
 	if err := w.playOn(); err != nil {
 		return "", nil, err
 	}
-	if s.sticky && !w.struck().ended() {
+	if s.sticky && !w.struck().Ended() {
 		if note, err = w.honest(); err != nil {
 			return note, nil, err
 		}
 	}
 	at := w.struck().struck()
-	if w.struck().ended() {
+	if w.struck().Ended() {
 		if note, err = w.endedWell(); err != nil {
 			return note, nil, fmt.Errorf("%s: %w", at, err)
 		}
@@ -78,7 +80,7 @@ func refused(dir, victim string, s *strike) (note string, made tally, err error)
 		note = "not reached"
 	}
 	err = errors.Join(w.sparseStays(), w.secondOpinions())
-	if !w.struck().ended() {
+	if !w.struck().Ended() {
 		err = errors.Join(err, w.struck().stop())
 		made = w.struck().made()
 	}
@@ -101,7 +103,7 @@ func (w *scene) playOn() error {
 			if since.IsZero() && w.struck().struck() != "" {
 				since = time.Now()
 			}
-			return w.reached(i) || w.struck().ended() || !since.IsZero() && time.Since(since) > grace
+			return w.reached(i) || w.struck().Ended() || !since.IsZero() && time.Since(since) > grace
 		}, w.other())
 		if err != nil {
 			return err
@@ -127,12 +129,12 @@ func (w *scene) lookAgain(since time.Time) time.Time {
 // endedWell says whether a process had a reason to end: only its start may fail, and it says why.
 func (w *scene) endedWell() (note string, err error) {
 	p := w.struck()
-	text := p.printed()
+	text := p.Printed()
 	switch {
 	case strings.Contains(text, "panic") || strings.Contains(text, "goroutine ") || strings.Contains(text, "fatal error"):
 		return "", fmt.Errorf("it crashed:\n%s", last(text))
-	case p.code() != 1 || !strings.Contains(text, "hydrasync: error: "):
-		return "", fmt.Errorf("it ended with %d and said:\n%s", p.code(), last(text))
+	case p.Code() != 1 || !strings.Contains(text, "hydrasync: error: "):
+		return "", fmt.Errorf("it ended with %d and said:\n%s", p.Code(), last(text))
 	case w.proven:
 		return "", fmt.Errorf("it ended in the middle of its work and said:\n%s", last(text))
 	}
@@ -145,7 +147,7 @@ func (w *scene) honest() (note string, err error) {
 		if note, err = w.saidNow(); err == nil {
 			return note, nil
 		}
-		if w.struck().ended() {
+		if w.struck().Ended() {
 			return note, nil
 		}
 	}
@@ -178,7 +180,7 @@ func (w *scene) saidNow() (note string, err error) {
 		return "capitol says so", nil
 	case city.State == "in step" && current:
 		return "", errors.New("the city says it is in step, the capitol has no problem, and the trees differ: " + differ)
-	case slices.ContainsFunc(capitol.Cities, func(c cityLine) bool { return c.Acked == capitol.Seq }) && disk.FailedAll+disk.Owed == 0:
+	case slices.ContainsFunc(capitol.Cities, func(c stand.City) bool { return c.Acked == capitol.Seq }) && disk.FailedAll+disk.Owed == 0:
 		return "", errors.New("the city has confirmed what it has not: " + differ)
 	}
 	return "city: " + city.State, nil
@@ -188,7 +190,7 @@ func (w *scene) saidNow() (note string, err error) {
 // want of a descriptor or memory, or not be there yet; else it is to say what is wrong.
 func (w *scene) speechless(who string, err error) (string, error) {
 	s := w.strike
-	if s.at == "EMFILE" || s.at == "ENOMEM" || !w.proven || w.struck().ended() {
+	if s.at == "EMFILE" || s.at == "ENOMEM" || !w.proven || w.struck().Ended() {
 		return who + " cannot be asked", nil
 	}
 	return "", fmt.Errorf("the %s does not say how it is: %w", who, err)
@@ -211,7 +213,7 @@ func TestCampaignCrashRefuse(t *testing.T) {
 			}
 		}
 	}
-	c.most(map[string]int{short: 8, ci: 40}[size()])
+	c.most(stand.Size(8, 40, 0))
 	c.beside = 4 // they wait, most of the time
 	c.run(t, func(p point) (string, error) {
 		note, _, err := refused(p.dir, p.victim, strikeOf(p))

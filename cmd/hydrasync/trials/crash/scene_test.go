@@ -1,18 +1,15 @@
 package crash
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 const (
@@ -40,18 +37,15 @@ type scene struct {
 	starts                      int
 }
 
-// scenes gives each an address of its own: a port that was free a moment ago
-// may not be when the capitol is started again.
-var scenes atomic.Int64
-
 func newScene(dir, victim string, s *strike) (*scene, error) {
-	no := int(scenes.Add(1))
 	base, err := os.MkdirTemp(dir, "scene-")
 	if err != nil {
 		return nil, err
 	}
 	w := &scene{base: base, src: filepath.Join(base, "src"), dst: filepath.Join(base, "dst"), state: filepath.Join(base, "state"), victim: victim, strike: s}
-	w.addr = fmt.Sprintf("127.%d.%d.%d:%d", 64+os.Getpid()%128, no/250%250, 1+no%250, 20_000+os.Getpid()%10_000)
+	if w.addr, err = stand.FreeAddress(); err != nil {
+		return nil, err
+	}
 	w.source = &source{root: w.src}
 	return w, errors.Join(os.Mkdir(w.src, 0o755), os.Mkdir(w.dst, 0o755), os.WriteFile(filepath.Join(w.dst, foreignName), []byte(foreignText), 0o604))
 }
@@ -104,7 +98,7 @@ func (w *scene) struck() *process {
 
 // restart starts the victim again, with or without another strike.
 func (w *scene) restart(s *strike) error {
-	w.struck().kill()
+	w.struck().Kill()
 	if w.victim == "city" {
 		return w.startCity(s)
 	}
@@ -125,7 +119,7 @@ func (w *scene) reached(phase int) bool {
 func (w *scene) wait(what string, good func() bool, alive ...*process) error {
 	for deadline := time.Now().Add(patience); !good(); time.Sleep(3 * time.Millisecond) {
 		for _, p := range alive {
-			if p.ended() {
+			if p.Ended() {
 				return &endedError{what, p}
 			}
 		}
@@ -143,80 +137,34 @@ type endedError struct {
 }
 
 func (e *endedError) Error() string {
-	return fmt.Sprintf("%s: the process ended with %d:\n%s", e.what, e.p.code(), last(e.p.printed()))
+	return fmt.Sprintf("%s: the process ended with %d:\n%s", e.what, e.p.Code(), last(e.p.Printed()))
 }
 
-// report is what a running process says of itself, as far as we ask.
-type report struct {
-	State, Why, Epoch string
-	Seq               uint64
-	Digest            string
-	Watch             *struct {
-		State, JournalError  string
-		Waiting, ProblemsAll int
-	}
-	Cities  []cityLine
-	Highway *struct {
-		Mode, Reason string
-		InStep       bool `json:"in_step"`
-		Disk         struct {
-			State     string
-			FailedAll int64 `json:"failed_all"`
-			Owed      int64
-			Failed    []struct{ Path, Why string }
-		}
-	}
-}
+func (w *scene) askCity() (stand.Report, error) { return stand.Status(filepath.Join(w.dst, stateName)) }
 
-type cityLine struct{ Acked uint64 }
-
-// ask asks the process whose state is in folder.
-func ask(folder string) (r report, err error) {
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			dir, err := os.Open(folder) // a socket's path may not be long
-			if err != nil {
-				return nil, err
-			}
-			defer dir.Close()
-			return (&net.Dialer{}).DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/admin.sock", dir.Fd()))
-		}}}
-	resp, err := client.Get("http://admin/status")
+func (w *scene) askCapitol() (stand.Report, error) {
+	folder, err := stand.StateOf(w.state)
 	if err != nil {
-		return r, err
+		return stand.Report{}, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return r, fmt.Errorf("status answers %s", resp.Status)
-	}
-	return r, json.NewDecoder(resp.Body).Decode(&r)
-}
-
-func (w *scene) askCity() (report, error) { return ask(filepath.Join(w.dst, stateName)) }
-
-func (w *scene) askCapitol() (report, error) {
-	folders, err := filepath.Glob(filepath.Join(w.state, "*", "journal.db"))
-	if err != nil || len(folders) != 1 {
-		return report{}, fmt.Errorf("capitol's state: %d journals (%v)", len(folders), err)
-	}
-	return ask(filepath.Dir(folders[0]))
+	return stand.Status(folder)
 }
 
 // end stops everybody and takes the scene away, unless it failed and is to be kept.
 func (w *scene) end(failed bool) error {
 	if w.city != nil {
-		w.city.kill()
+		w.city.Kill()
 	}
 	if w.capitol != nil {
-		w.capitol.kill()
+		w.capitol.Kill()
 	}
 	var err error
 	if w.reader != nil {
 		err = w.reader.end()
 	}
 	if keep := os.Getenv("HYDRASYNC_TRIAL_KEEP"); keep != "" && (failed || err != nil) {
-		os.WriteFile(filepath.Join(w.base, "city.out"), []byte(w.city.printed()), 0o644)
-		os.WriteFile(filepath.Join(w.base, "capitol.out"), []byte(w.capitol.printed()), 0o644)
+		os.WriteFile(filepath.Join(w.base, "city.out"), []byte(w.city.Printed()), 0o644)
+		os.WriteFile(filepath.Join(w.base, "capitol.out"), []byte(w.capitol.Printed()), 0o644)
 		return errors.Join(err, exec.Command("cp", "-a", w.base, keep).Run(), os.RemoveAll(w.base))
 	}
 	return errors.Join(err, os.RemoveAll(w.base))

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // killedAgain kills the victim, and then again while it puts in order what the first kill left.
@@ -28,11 +30,11 @@ func killedAgain(dir, victim string, first, second *strike) (note string, err er
 	if err := w.restart(second); err != nil {
 		return note, err
 	}
-	err = w.wait("the second kill", func() bool { return w.struck().ended() || w.whole() == nil }, w.other())
+	err = w.wait("the second kill", func() bool { return w.struck().Ended() || w.whole() == nil }, w.other())
 	if err != nil {
 		return note, err
 	}
-	if !w.struck().ended() {
+	if !w.struck().Ended() {
 		note = "second not reached"
 	}
 	at := w.struck().struck()
@@ -55,7 +57,7 @@ func TestCampaignCrashTwice(t *testing.T) {
 			c.kills(p, victim, counted(t, p, victim))
 		}
 	}
-	c.most(map[string]int{short: 3, ci: 16, long: 3000}[size()])
+	c.most(stand.Size(3, 16, 3000))
 	c.run(t, func(p point) (string, error) {
 		r := rand.New(rand.NewPCG(uint64(c.seed), uint64(p.n)))
 		second := &strike{at: []string{"entry", "exit"}[r.IntN(2)], n: 1 + r.IntN(startCalls), calls: mutating}
@@ -85,7 +87,7 @@ func idleKill(dir, victim string, s *strike) (hit bool, total int, err error) {
 	}
 	w.struck().arm()
 	select {
-	case <-w.struck().end:
+	case <-w.struck().End():
 	case <-time.After(idle):
 		w.struck().stop()
 	}
@@ -110,7 +112,7 @@ func TestCampaignCrashIdle(t *testing.T) {
 			c.kills(p, victim, idleCalls)
 		}
 	}
-	c.most(map[string]int{short: 2, ci: 12}[size()])
+	c.most(stand.Size(2, 12, 0))
 	c.beside = 4 // they wait, most of the time
 	c.run(t, func(p point) (string, error) {
 		hit, _, err := idleKill(p.dir, p.victim, &strike{at: p.at, n: p.n, calls: mutating})

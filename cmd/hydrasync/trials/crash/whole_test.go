@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // mustBecomeWhole waits until the replica is the source, both ends know it, and
@@ -20,13 +21,13 @@ func (w *scene) mustBecomeWhole() error {
 			return nil
 		}
 		for _, p := range []*process{w.city, w.capitol} {
-			if p.ended() {
+			if p.Ended() {
 				return &endedError{"waiting for equality", p}
 			}
 		}
 		pause = min(2*pause, 100*time.Millisecond)
 	}
-	return fmt.Errorf("not whole after %v: %w\nthe city printed:\n%s\nthe capitol printed:\n%s", patience, err, last(w.city.printed()), last(w.capitol.printed()))
+	return fmt.Errorf("not whole after %v: %w\nthe city printed:\n%s\nthe capitol printed:\n%s", patience, err, last(w.city.Printed()), last(w.capitol.Printed()))
 }
 
 func (w *scene) whole() error {
@@ -102,9 +103,7 @@ func (w *scene) untouched() error {
 
 // verified asks hydrasync itself whether rows and disk agree, byte by byte.
 func (w *scene) verified() error {
-	cmd := exec.Command(program, "verify", w.dst, "--content")
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	out, err := cmd.CombinedOutput()
+	out, err := stand.Command("verify", w.dst, "--content").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("verify: %w\n%s", err, out)
 	}

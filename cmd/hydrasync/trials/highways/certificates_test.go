@@ -1,62 +1,33 @@
 package highways
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
-// pemFile makes a certificate for 127.0.0.1 that has signed itself, and its key, in one file.
-func pemFile(t *testing.T) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true,
-		BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "both.pem")
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})...)
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 func TestACapitolWithCertificateAndKeyInOneFile(t *testing.T) {
-	file := pemFile(t)
-	l := newLand(t, "--pem-file", file)
+	authority := stand.NewAuthority(t)
+	l := newLand(t, "--pem-file", authority.Both(stand.Host(), time.Now().Add(time.Hour)))
 	dst := filepath.Join(l.dir, "dst")
-	city := start(t, "join", l.invite("a"), "--to", dst)
-	arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
+	city := stand.Start(t, "join", l.invite("a"), "--to", dst)
+	stand.Arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
 	if _, err := os.Stat(filepath.Join(l.state, "identity")); err == nil {
 		t.Error("the capitol has made a certificate of its own beside")
 	}
-	out, exit := run(t, "city", "--from", "wss://"+l.url+"/t", "--to", filepath.Join(l.dir, "other"), "--tls-ca", file, "--once")
+	out, exit := stand.Run(t, "city", "--from", "wss://"+l.url+"/t", "--to", filepath.Join(l.dir, "other"), "--tls-ca", authority.File, "--once")
 	if exit != 1 || !strings.Contains(out, "missing or wrong") {
 		t.Errorf("somebody without a credential ended with %d:\n%s", exit, out)
 	}
@@ -70,13 +41,14 @@ func TestACapitolWithCertificateAndKeyInOneFile(t *testing.T) {
 // A proxy ends TLS with a certificate of its own; the capitol trusts what it says of
 // callers, and city and capitol know each other by the credential.
 func TestACapitolBehindAProxyThatEndsTLS(t *testing.T) {
-	l := newLand(t, "--listen", "127.0.0.1", "--behind-proxy")
-	file := pemFile(t)
+	l := newLand(t, "--listen", stand.Host(), "--behind-proxy")
+	authority := stand.NewAuthority(t)
+	file := authority.Both(stand.Host(), time.Now().Add(time.Hour))
 	pair, err := tls.LoadX509KeyPair(file, file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}})
+	ln, err := tls.Listen("tcp", stand.Host()+":0", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +60,7 @@ func TestACapitolBehindAProxyThatEndsTLS(t *testing.T) {
 	go srv.Serve(ln)
 	t.Cleanup(func() { srv.Close() })
 
-	if out, exit := run(t, "invite", "a", "--state", l.state); exit != 2 || !strings.Contains(out, "only you know at which address") {
+	if out, exit := stand.Run(t, "invite", "a", "--state", l.state); exit != 2 || !strings.Contains(out, "only you know at which address") {
 		t.Errorf("an invitation without an address ended with %d:\n%s", exit, out)
 	}
 	code := l.invite("a", "--address", "https://"+ln.Addr().String()+"/behind")
@@ -96,15 +68,15 @@ func TestACapitolBehindAProxyThatEndsTLS(t *testing.T) {
 	if out, exit := l.join(code, filepath.Join(l.dir, "other")); exit != 1 || !strings.Contains(out, "certificate") {
 		t.Errorf("a city that does not know the proxy's authority ended with %d:\n%s", exit, out)
 	}
-	city := start(t, "join", code, "--to", dst, "--tls-ca", file)
-	arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
-	mustWrite(t, filepath.Join(l.src, "second"), "2")
-	arrives(t, filepath.Join(dst, "second"), "2", city, l.capitol)
-	if out, exit := l.join(code, filepath.Join(l.dir, "third"), "--tls-ca", file); exit != 1 {
+	city := stand.Start(t, "join", code, "--to", dst, "--tls-ca", authority.File)
+	stand.Arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
+	stand.Write(t, filepath.Join(l.src, "second"), "2")
+	stand.Arrives(t, filepath.Join(dst, "second"), "2", city, l.capitol)
+	if out, exit := l.join(code, filepath.Join(l.dir, "third"), "--tls-ca", authority.File); exit != 1 {
 		t.Errorf("a second time: %d\n%s", exit, out)
 	}
-	l.capitol.says(`"remote":"192.0.2.77","reason":"used join code"`)
-	if out, exit := run(t, "status", "ws://"+l.url); exit != 1 {
+	l.capitol.Says(t, `"remote":"192.0.2.77","reason":"used join code"`)
+	if out, exit := stand.Run(t, "status", "ws://"+l.url); exit != 1 {
 		t.Errorf("who comes past the proxy, without a credential, is served (%d):\n%s", exit, out)
 	}
 }
@@ -112,24 +84,24 @@ func TestACapitolBehindAProxyThatEndsTLS(t *testing.T) {
 // Who has the token needs the pin of a capitol with its own certificate, and no code.
 func TestTheTokenAndThePinAreEnoughToo(t *testing.T) {
 	token := filepath.Join(t.TempDir(), "token")
-	mustWrite(t, token, "of-all-cities")
+	stand.Write(t, token, "of-all-cities")
 	l := newLand(t, "--token-file", token)
-	_, rest, _ := strings.Cut(l.capitol.printed(), `"pin":"`)
+	_, rest, _ := strings.Cut(l.capitol.Printed(), `"pin":"`)
 	pin, _, _ := strings.Cut(rest, `"`)
 	dst := filepath.Join(l.dir, "dst")
 	args := []string{"city", "--from", "wss://" + l.url + "/t", "--to", dst, "--token-file", token, "--once", "--timeout", "1s"}
-	if out, exit := run(t, args...); exit != 1 || !strings.Contains(out, "certificate") {
+	if out, exit := stand.Run(t, args...); exit != 1 || !strings.Contains(out, "certificate") {
 		t.Errorf("without the pin it ended with %d:\n%s", exit, out)
 	}
-	mustRun(t, append(args, "--timeout", "60s", "--pin", pin)...)
-	mustRun(t, "verify", dst, "--from", "wss://"+l.url+"/t", "--token-file", token, "--pin", pin)
+	stand.MustRun(t, append(args, "--timeout", "60s", "--pin", pin)...)
+	stand.MustRun(t, "verify", dst, "--from", "wss://"+l.url+"/t", "--token-file", token, "--pin", pin)
 	wrong := strings.Map(func(r rune) rune {
 		if r == rune(pin[5]) {
 			return 'A' + (r+1)%26
 		}
 		return r
 	}, pin)
-	if out, exit := run(t, append(args, "--pin", wrong)...); exit != 1 || !strings.Contains(out, "its pin is "+pin) || !strings.Contains(out, "another machine answers") {
+	if out, exit := stand.Run(t, append(args, "--pin", wrong)...); exit != 1 || !strings.Contains(out, "its pin is "+pin) || !strings.Contains(out, "another machine answers") {
 		t.Errorf("with another pin it ended with %d:\n%s", exit, out)
 	}
 }
@@ -138,48 +110,45 @@ func TestTheTokenAndThePinAreEnoughToo(t *testing.T) {
 func TestStatusWarnsOfPlainLinks(t *testing.T) {
 	l := newLand(t, "--insecure")
 	dst := filepath.Join(l.dir, "dst")
-	from := "ws://" + strings.Replace(l.url, "127.0.0.1", "0.0.0.0", 1) + "/t"
-	if out, exit := run(t, "city", "--from", from, "--to", dst); exit != 2 || !strings.Contains(out, "--insecure") {
+	from := "ws://" + strings.Replace(l.url, stand.Host(), "0.0.0.0", 1) + "/t"
+	if out, exit := stand.Run(t, "city", "--from", from, "--to", dst); exit != 2 || !strings.Contains(out, "--insecure") {
 		t.Errorf("it was not meant: %d\n%s", exit, out)
 	}
-	city := start(t, "city", "--from", from, "--to", dst, "--insecure")
-	arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
+	city := stand.Start(t, "city", "--from", from, "--to", dst, "--insecure")
+	stand.Arrives(t, filepath.Join(dst, "first"), "1", city, l.capitol)
 	for _, args := range [][]string{{"status", dst}, {"status", "--state", l.state}} {
-		if out := mustRun(t, args...); !strings.Contains(out, "  WARNING ") {
+		if out := stand.MustRun(t, args...); !strings.Contains(out, "  WARNING ") {
 			t.Errorf("%q does not warn:\n%s", args, out)
 		}
 	}
-	l.capitol.says("everybody who reaches 0.0.0.0")
-	safe := start(t, "join", newLand(t).invite("a"), "--to", filepath.Join(l.dir, "safe"))
-	await(t, "the other city", safe.printed, func() bool {
-		out, exit := run(t, "status", filepath.Join(l.dir, "safe"))
+	l.capitol.Says(t, "everybody who reaches 0.0.0.0")
+	safe := stand.Start(t, "join", newLand(t).invite("a"), "--to", filepath.Join(l.dir, "safe"))
+	stand.Await(t, "the other city", stand.Until(func() bool {
+		out, exit := stand.Run(t, "status", filepath.Join(l.dir, "safe"))
 		return exit == 0 && strings.Contains(out, "in step") && !strings.Contains(out, "WARNING")
-	})
+	}), safe)
 }
 
 // A loop in a shell script is all that many cities need.
 func TestManyCitiesJoinByALoop(t *testing.T) {
-	many := 5
-	if os.Getenv("HYDRASYNC_FAULTS") == "long" {
-		many = 100
-	}
+	many := stand.Size(5, 5, 100)
 	l := newLand(t)
 	script := fmt.Sprintf(`for i in $(seq %d); do
 		%[2]s invite city$i --state %[3]s --address %[4]s --quiet | %[2]s join - --to %[5]s/dst$i --no-start || exit 1
-	done`, many, program, l.state, l.url, l.dir)
+	done`, many, stand.Program(), l.state, l.url, l.dir)
 	began := time.Now()
-	if out, err := shell(script); err != nil {
+	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%d cities have joined in %v", many, time.Since(began))
-	var cities []*process
+	var cities []*stand.Process
 	for i := range many {
-		cities = append(cities, start(t, "run", "--config", config(filepath.Join(l.dir, fmt.Sprint("dst", i+1)))))
+		cities = append(cities, stand.Start(t, "run", "--config", config(filepath.Join(l.dir, fmt.Sprint("dst", i+1)))))
 	}
 	for i, c := range cities {
-		arrives(t, filepath.Join(l.dir, fmt.Sprint("dst", i+1), "first"), "1", c)
+		stand.Arrives(t, filepath.Join(l.dir, fmt.Sprint("dst", i+1), "first"), "1", c)
 	}
-	if out := mustRun(t, "city", "list", "--state", l.state); strings.Count(out, " joined ") != many {
+	if out := stand.MustRun(t, "city", "list", "--state", l.state); strings.Count(out, " joined ") != many {
 		t.Errorf("not all have joined:\n%s", out)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // life is a mirror that goes on whatever happens to its state.
@@ -34,10 +36,10 @@ func newLife(t *testing.T, seed uint64) *life {
 	l := &life{t: t, rand: rand.New(rand.NewPCG(seed, 7)), src: filepath.Join(dir, "src"), dst: filepath.Join(dir, "dst"), state: filepath.Join(dir, "state"),
 		was: map[string]bool{}}
 	for i := range 60 {
-		mustWrite(t, filepath.Join(l.src, fmt.Sprint("dir", i%6), fmt.Sprint("file", i)), l.bytes(200))
+		stand.Write(t, filepath.Join(l.src, fmt.Sprint("dir", i%6), fmt.Sprint("file", i)), l.bytes(200))
 	}
-	mustWrite(t, filepath.Join(l.src, "large"), l.bytes(3<<20)) // has a list of chunks
-	mustWrite(t, filepath.Join(l.dst, foreignName), []byte(foreignBody))
+	stand.Write(t, filepath.Join(l.src, "large"), l.bytes(3<<20)) // has a list of chunks
+	stand.Write(t, filepath.Join(l.dst, foreignName), []byte(foreignBody))
 	if out, code := l.mirror(); code != 0 {
 		t.Fatalf("the first mirror ended with %d:\n%s", code, out)
 	}
@@ -57,7 +59,7 @@ func (l *life) args(more ...string) []string {
 	return append([]string{"mirror", l.src, l.dst, "--state", l.state, "--log-format", "json"}, more...)
 }
 
-func (l *life) mirror() (string, int) { return run(l.t, l.args("--once", "--timeout", "60s")...) }
+func (l *life) mirror() (string, int) { return stand.Run(l.t, l.args("--once", "--timeout", "60s")...) }
 
 // change does something to the source.
 func (l *life) change() {
@@ -66,7 +68,7 @@ func (l *life) change() {
 		name := filepath.Join(l.src, fmt.Sprint("dir", l.rand.IntN(6)), fmt.Sprint("file", l.rand.IntN(60)))
 		switch l.rand.IntN(5) {
 		case 0, 1:
-			mustWrite(l.t, name, l.bytes(l.rand.IntN(400)))
+			stand.Write(l.t, name, l.bytes(l.rand.IntN(400)))
 		case 2:
 			os.Remove(name)
 		case 3:
@@ -170,7 +172,7 @@ func (l *life) remember() {
 func (l *life) killed() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(20+l.rand.IntN(150))*time.Millisecond)
 	defer cancel()
-	exec.CommandContext(ctx, program, l.args()...).Run()
+	exec.CommandContext(ctx, stand.Program(), l.args()...).Run()
 	l.did = "killed; "
 }
 
@@ -234,10 +236,9 @@ func (l *life) adopt() {
 // TestCampaignDamagedState damages one state file after another.
 func TestCampaignDamagedState(t *testing.T) {
 	t.Parallel()
-	first, count := seeds(1, 4, 60)
-	rounds := size(12, 40, 120)
+	rounds := stand.Size(12, 40, 120)
 	did := 0
-	for seed := first; seed < first+count; seed++ {
+	for _, seed := range stand.Seeds(t, 0, stand.Size(1, 4, 60)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			l := newLife(t, seed)
 			for i := range rounds {

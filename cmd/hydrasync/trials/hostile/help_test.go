@@ -2,78 +2,18 @@ package hostile
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
-var program string // the built binary, set once by TestMain
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "hydrasync-hostile-")
-		if err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		program = filepath.Join(dir, "hydrasync")
-		build := exec.Command("go", "build", "-o", program, "../..")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Printf("build: %v\n%s", err, out)
-			return 1
-		}
-		return m.Run()
-	}())
-}
-
-// patience is how long a test waits for what must come; no test needs it.
-const patience = 60 * time.Second
-
-// size chooses how much a campaign does.
-func size(unset, ci, long int) int {
-	switch os.Getenv("HYDRASYNC_FAULTS") {
-	case "ci":
-		return ci
-	case "long":
-		return long
-	}
-	return unset
-}
-
-// seeds are the first of a campaign's seeds, and how many.
-func seeds(unset, ci, long int) (first, count uint64) {
-	count = uint64(size(unset, ci, long))
-	if n, err := strconv.ParseUint(os.Getenv("HYDRASYNC_SEEDS"), 10, 64); err == nil {
-		count = n
-	}
-	first, _ = strconv.ParseUint(os.Getenv("HYDRASYNC_SEED"), 10, 64)
-	return first, count
-}
-
-// run runs hydrasync to its end, which has to come.
-func run(t testing.TB, args ...string) (out string, code int) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	b, err := cmd.CombinedOutput()
-	if err != nil && cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	if ctx.Err() != nil {
-		return fmt.Sprintf("%s\nit does not end\n", b), -1
-	}
-	return string(b), cmd.ProcessState.ExitCode()
-}
+func TestMain(m *testing.M) { os.Exit(stand.Main(m)) }
 
 // tree is what a directory holds, without hydrasync's own folder and times of directories.
 func tree(t testing.TB, root string) map[string]string {
@@ -127,16 +67,6 @@ func differences(want, got map[string]string, foreign string, was map[string]boo
 		}
 	}
 	return diff
-}
-
-func mustWrite(t testing.TB, path string, body []byte) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, body, 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // panicked finds what no process may print.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // corpus of names that Linux allows and a terminal obeys, or an eye believes.
@@ -26,25 +28,24 @@ func TestCampaignNames(t *testing.T) {
 	base := t.TempDir()
 	src, dst, state := filepath.Join(base, "src"), filepath.Join(base, "dst\x1b[31m\u202e"), filepath.Join(base, "state")
 	for _, name := range corpus {
-		mustWrite(t, filepath.Join(src, name, name), []byte("x"))
+		stand.Write(t, filepath.Join(src, name, name), []byte("x"))
 		os.Symlink(name, filepath.Join(src, name, "link"))
 	}
 	said := map[string]string{}
 	say := func(args ...string) {
-		out, _ := run(t, args...)
+		out, _ := stand.Run(t, args...)
 		said[strings.Join(args, " ")] = out
 	}
 	for _, format := range []string{"json", "text"} {
 		say("mirror", src, dst, "--state", state, "--once", "--log-format", format, "--log-level", "debug", "--dry-run")
 	}
-	p := start(t, "capitol", "--tree", "t\x1b="+src, "--listen", "127.0.0.1:0", "--state", state, "--log-format", "json")
+	p := stand.Start(t, "capitol", "--tree", "t\x1b="+src, "--listen", "127.0.0.1:0", "--state", state, "--log-format", "json")
 	select { // a name of a tree like that is refused: see what it says
-	case <-p.end:
-		said["capitol with such a name"] = p.printed()
+	case <-p.End():
+		said["capitol with such a name"] = p.Printed()
 	case <-time.After(time.Second):
-		said["capitol with such a name"] = p.printed()
-		p.cmd.Process.Kill()
-		<-p.end
+		said["capitol with such a name"] = p.Printed()
+		p.Kill()
 	}
 	addr, capitol := serveTree(t, src, state)
 	url := "ws://" + addr + "/t"
@@ -54,7 +55,7 @@ func TestCampaignNames(t *testing.T) {
 	}
 	for _, name := range corpus { // what is wrong with a replica is listed by path
 		os.WriteFile(filepath.Join(dst, name, name), []byte("edited"), 0o600)
-		mustWrite(t, filepath.Join(dst, name, name+"x")[:min(255+len(dst)+len(name)+1, len(filepath.Join(dst, name, name))+1)], nil)
+		stand.Write(t, filepath.Join(dst, name, name+"x")[:min(255+len(dst)+len(name)+1, len(filepath.Join(dst, name, name))+1)], "")
 	}
 	for _, more := range [][]string{nil, {"--json"}} {
 		say(append([]string{"verify", dst, "--content"}, more...)...)
@@ -71,7 +72,7 @@ func TestCampaignNames(t *testing.T) {
 	}
 	say("city", "--from", url, "--to", dst, "--once", "--max-delete", "3", "--log-format", "text", "--timeout", "20s")
 	say("status", dst, "--json")
-	said["the capitol's log"] = capitol.printed()
+	said["the capitol's log"] = capitol.Printed()
 	lines := 0
 	for what, out := range said {
 		lines += strings.Count(out, "\n")
@@ -106,13 +107,13 @@ func jsonTexts(line string) string {
 }
 
 // serveTree starts a capitol of a tree named t, and gives its address.
-func serveTree(t *testing.T, src, state string) (addr string, p *process) {
+func serveTree(t *testing.T, src, state string) (addr string, p *stand.Process) {
 	t.Helper()
-	p = start(t, "capitol", "--tree", "t="+src, "--listen", "127.0.0.1:0", "--state", state, "--log-format", "json", "--log-level", "debug")
-	eventually(t, "the capitol serves", p, func() bool {
-		_, rest, ok := strings.Cut(p.printed(), `"listen":"`)
+	p = stand.Start(t, "capitol", "--tree", "t="+src, "--listen", "127.0.0.1:0", "--state", state, "--log-format", "json", "--log-level", "debug")
+	stand.Await(t, "the capitol serves", stand.Until(func() bool {
+		_, rest, ok := strings.Cut(p.Printed(), `"listen":"`)
 		addr, _, _ = strings.Cut(rest, `"`)
 		return ok
-	})
+	}), p)
 	return addr, p
 }

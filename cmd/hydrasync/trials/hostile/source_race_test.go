@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,23 +26,23 @@ func TestCampaignSwappedSource(t *testing.T) {
 	base := t.TempDir()
 	src, dst, canary := filepath.Join(base, "src"), filepath.Join(base, "dst"), filepath.Join(base, "canary")
 	for i := range 10 {
-		mustWrite(t, filepath.Join(src, "sub", fmt.Sprint("f", i)), []byte("inside"))
-		mustWrite(t, filepath.Join(canary, fmt.Sprint("f", i)), canarySecret)
-		mustWrite(t, filepath.Join(canary, "deep", fmt.Sprint("f", i)), canarySecret)
+		stand.Write(t, filepath.Join(src, "sub", fmt.Sprint("f", i)), []byte("inside"))
+		stand.Write(t, filepath.Join(canary, fmt.Sprint("f", i)), canarySecret)
+		stand.Write(t, filepath.Join(canary, "deep", fmt.Sprint("f", i)), canarySecret)
 	}
-	mustWrite(t, filepath.Join(src, "file"), []byte("inside"))
+	stand.Write(t, filepath.Join(src, "file"), []byte("inside"))
 	for name, target := range map[string]string{"link": canary, "filelink": filepath.Join(canary, "f0")} {
 		if err := os.Symlink(target, filepath.Join(src, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p := start(t, "mirror", src, dst, "--state", filepath.Join(base, "state"), "--log-format", "json", "--debounce", "1ms", "--reconcile", "1s")
-	eventually(t, "the mirror is in step", p, func() bool { return bytes.Contains([]byte(p.printed()), []byte(`"in step"`)) })
+	p := stand.Start(t, "mirror", src, dst, "--state", filepath.Join(base, "state"), "--log-format", "json", "--debounce", "1ms", "--reconcile", "1s")
+	p.Says(t, `"in step"`)
 
 	var stop atomic.Bool
 	flips := flip(&stop, [2]string{src + "/sub", src + "/link"}, [2]string{src + "/file", src + "/filelink"})
 	fooled, rounds := 0, 0
-	for end := time.Now().Add(time.Duration(size(2, 10, 300)) * time.Second); time.Now().Before(end); rounds++ {
+	for end := time.Now().Add(time.Duration(stand.Size(2, 10, 300)) * time.Second); time.Now().Before(end); rounds++ {
 		name := fmt.Sprint("f", rounds%10)
 		os.Chtimes(filepath.Join(src, "file"), time.Now(), time.Now()) // something to look at
 		touch(src+"/sub/"+name, fmt.Sprint("inside ", rounds))
@@ -56,12 +57,14 @@ func TestCampaignSwappedSource(t *testing.T) {
 	if fooled < 100 {
 		t.Fatalf("plain reads were fooled %d times in %d flips: this test proves nothing", fooled, n)
 	}
-	eventually(t, "the mirror is at rest", p, func() bool {
-		out, code := run(t, "verify", dst)
-		return code == 0 || out == ""
-	})
-	p.cmd.Process.Kill() // what is searched must not change meanwhile
-	<-p.end
+	stand.Await(t, "the mirror is at rest", func() string {
+		out, code := stand.Run(t, "verify", dst)
+		if code == 0 {
+			return ""
+		}
+		return out
+	}, p)
+	p.Kill() // what is searched must not change meanwhile
 	searched := 0
 	for _, top := range []string{dst, filepath.Join(base, "state")} {
 		filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {

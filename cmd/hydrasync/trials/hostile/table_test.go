@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 	_ "github.com/mattn/go-sqlite3"
 )
 
@@ -25,14 +26,14 @@ func newStage(t *testing.T) *stage {
 	top := t.TempDir()
 	s := &stage{t: t, src: filepath.Join(top, "src"), dst: filepath.Join(top, "dst"), state: filepath.Join(top, "state")}
 	for i := range 20 {
-		mustWrite(t, filepath.Join(s.src, "d", fmt.Sprint("f", i)), []byte(fmt.Sprint("first ", i)))
+		stand.Write(t, filepath.Join(s.src, "d", fmt.Sprint("f", i)), []byte(fmt.Sprint("first ", i)))
 	}
-	mustWrite(t, filepath.Join(s.dst, foreignName), []byte(foreignBody))
+	stand.Write(t, filepath.Join(s.dst, foreignName), []byte(foreignBody))
 	return s
 }
 
 func (s *stage) mirror() (string, int) {
-	return run(s.t, "mirror", s.src, s.dst, "--state", s.state, "--once", "--timeout", "60s", "--log-format", "json")
+	return stand.Run(s.t, "mirror", s.src, s.dst, "--state", s.state, "--once", "--timeout", "60s", "--log-format", "json")
 }
 
 func (s *stage) mustMirror() {
@@ -55,8 +56,8 @@ func (s *stage) journal(end string) string {
 }
 
 func (s *stage) change(what string) {
-	mustWrite(s.t, filepath.Join(s.src, "d", "f1"), []byte(what))
-	mustWrite(s.t, filepath.Join(s.src, what), []byte(what))
+	stand.Write(s.t, filepath.Join(s.src, "d", "f1"), []byte(what))
+	stand.Write(s.t, filepath.Join(s.src, what), []byte(what))
 	os.Rename(filepath.Join(s.src, "d", "f2"), filepath.Join(s.src, "moved by "+what))
 }
 
@@ -71,7 +72,7 @@ func copyFile(t *testing.T, from, to string) {
 var spoilings = map[string]func(s *stage, path, older string){
 	"lost":      func(s *stage, path, _ string) { os.Remove(path) },
 	"older":     func(s *stage, path, older string) { copyFile(s.t, older, path) },
-	"corrupted": func(s *stage, path, _ string) { mustWrite(s.t, path, bytes.Repeat([]byte("no journal "), 1000)) },
+	"corrupted": func(s *stage, path, _ string) { stand.Write(s.t, path, bytes.Repeat([]byte("no journal "), 1000)) },
 	"foreign": func(s *stage, path, _ string) { // of another pair, that has other files under the same names
 		o := newStage(s.t)
 		o.change("foreign")
@@ -120,7 +121,7 @@ func TestCampaignStateTable(t *testing.T) {
 	for _, end := range []string{"capitol", "city"} {
 		for _, what := range slices.Sorted(maps.Keys(spoilings)) {
 			for _, before := range []bool{true, false} {
-				if count++; count%size(6, 1, 1) != 0 {
+				if count++; count%stand.Size(6, 1, 1) != 0 {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s %s, changes before %v", end, what, before), func(t *testing.T) {
@@ -142,7 +143,7 @@ func TestCampaignStateTable(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("campaign states: %d of %d rows", count/size(6, 1, 1), count)
+	t.Logf("campaign states: %d of %d rows", count/stand.Size(6, 1, 1), count)
 }
 
 func (s *stage) verdict(end, what string) {

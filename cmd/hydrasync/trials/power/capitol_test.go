@@ -11,8 +11,10 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sys/unix"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
+	"github.com/hydrasync/hydrasync/journal"
 )
 
 // recordCapitol runs the script with the capitol's journal on a disk that records, and the source
@@ -30,20 +32,20 @@ func recordCapitol(t *testing.T, f fileSystem, seed uint64, steps []step, source
 	mnt := mustMount(t, &ordered, path)
 	s.dst = filepath.Join(mnt, "dst")
 	s.record(seed, steps, func(m *mark) {
-		s.city.freeze(t) // as kill -9 would leave it
+		freeze(t, s.city) // as kill -9 would leave it
 		syncAll(t, mnt)
 		m.city = disk.begin()
 		err := readJournal(filepath.Join(s.dst, ".hydrasync"), func(j *journal.Journal) error {
 			m.seen = j.Position()
 			return nil
 		})
-		s.city.signal(syscall.SIGCONT)
+		s.city.Signal(syscall.SIGCONT)
 		if err != nil {
 			t.Fatal(err)
 		}
 	})
-	s.city.kill()
-	s.capitol.kill()
+	s.city.Kill()
+	s.capitol.Kill()
 	if err := unmount(mnt); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +70,7 @@ func syncAll(t *testing.T, mnt string) {
 func (r *recording) judgeCapitol(t *testing.T, source bool) inspect {
 	return func(c crash, mnt string, restart bool) error {
 		_, _, last := r.history.window(c.at)
-		folder, err := stateOf(filepath.Join(mnt, "state"))
+		folder, err := stand.StateOf(filepath.Join(mnt, "state"))
 		if err == nil {
 			err = readJournal(folder, func(j *journal.Journal) error { return knows(j, last.seen) })
 		}
@@ -110,7 +112,7 @@ func (r *recording) restartCapitol(t *testing.T, src, state string, city blocks)
 	disk, path := r.bench.plug(t, ordered.size)
 	defer r.bench.unplug(path)
 	disk.put(maps.Clone(city))
-	mnt, err := os.MkdirTemp(scratch, "city")
+	mnt, err := os.MkdirTemp(stand.Scratch(), "city")
 	if err != nil {
 		return err
 	}
@@ -124,12 +126,12 @@ func (r *recording) restartCapitol(t *testing.T, src, state string, city blocks)
 	if err != nil {
 		return err
 	}
-	listen := freePort(t)
-	capitol := start(t, "capitol", "--tree", "t="+src, "--listen", listen, "--state", state, "--log-format", "json")
-	defer capitol.kill()
-	out, code, err := run("city", "--from", "ws://"+listen+"/t", "--to", dst, "--log-format", "json", "--yes", "--once")
-	if err != nil || code != 0 {
-		return fmt.Errorf("the city ended with %d (%v):\n%s\nthe capitol:\n%s", code, err, out, capitol.printed())
+	listen := stand.Address(t)
+	capitol := stand.Start(t, "capitol", "--tree", "t="+src, "--listen", listen, "--state", state, "--log-format", "json")
+	defer capitol.Kill()
+	out, code := stand.Run(t, "city", "--from", "ws://"+listen+"/t", "--to", dst, "--log-format", "json", "--yes", "--once")
+	if code != 0 {
+		return fmt.Errorf("the city ended with %d:\n%s\nthe capitol:\n%s", code, out, capitol.Printed())
 	}
 	want, err := walk(src)
 	if err != nil {
@@ -137,7 +139,7 @@ func (r *recording) restartCapitol(t *testing.T, src, state string, city blocks)
 	}
 	s := stage{recording: r, dst: dst}
 	if wrong := s.equal(want, linked(src, want)); wrong != "" {
-		return fmt.Errorf("not equal: %s\n%s\nthe capitol:\n%s", wrong, out, capitol.printed())
+		return fmt.Errorf("not equal: %s\n%s\nthe capitol:\n%s", wrong, out, capitol.Printed())
 	}
 	return broughtBack(dst, before, want)
 }
@@ -179,22 +181,21 @@ func TestCampaignPowerSource(t *testing.T) {
 }
 
 func tryCapitol(t *testing.T, source bool) {
-	needsRoot(t)
-	size := runSize()
+	stand.NeedsRoot(t)
 	what := "capitol"
 	if source {
 		what = "capitol with source"
 	}
-	for _, f := range []fileSystem{ordered, xfs, writeback, btrfs, unlogged}[:size.pick(1, 2, 5)] {
-		for _, seed := range seeds(t, 1) {
+	for _, f := range []fileSystem{ordered, xfs, writeback, btrfs, unlogged}[:stand.Size(1, 2, 5)] {
+		for _, seed := range stand.Seeds(t, 1, 1) {
 			t.Run(fmt.Sprintf("%s, HYDRASYNC_SEED=%d", f.name, seed), func(t *testing.T) {
-				script := append(steps(), random(size.pick(0, 10, 30))...)
-				if size == ordinary {
+				script := append(steps(), random(stand.Size(0, 10, 30))...)
+				if os.Getenv("HYDRASYNC_FAULTS") == "" {
 					script = script[:12]
 				}
 				r := recordCapitol(t, f, seed, script, source)
-				crashes := r.crashes(t, size.pick(25, 30, 2000), seed)
-				count := r.try(t, crashes, size.pick(10, 8, 20), r.judgeCapitol(t, source))
+				crashes := r.crashes(t, stand.Size(25, 30, 2000), seed)
+				count := r.try(t, crashes, stand.Size(10, 8, 20), r.judgeCapitol(t, source))
 				t.Logf("campaign power: %s on %s: %v", what, f.name, count)
 			})
 		}

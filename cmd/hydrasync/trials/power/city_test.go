@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 	"github.com/hydrasync/hydrasync/journal"
 )
 
@@ -15,7 +16,7 @@ func recordCity(t *testing.T, f fileSystem, seed uint64, steps []step) *recordin
 	s := newStage(t, f)
 	s.dst = filepath.Join(s.mnt, "dst")
 	s.record(seed, steps, nil)
-	s.city.kill()
+	s.city.Kill()
 	return s.finish()
 }
 
@@ -39,7 +40,7 @@ func (r *recording) judgeCity(t *testing.T) inspect {
 		if !restart {
 			return nil
 		}
-		return r.restartCity(dst, want, links)
+		return r.restartCity(t, dst, want, links)
 	}
 }
 
@@ -84,10 +85,10 @@ func toldSo(views []tree, path string, have thing) bool {
 }
 
 // restartCity lets the city go on from what is left, until both ends are proven equal.
-func (r *recording) restartCity(dst string, want tree, links map[string]string) error {
-	out, code, err := run("city", "--from", "ws://"+r.listen+"/t", "--to", dst, "--log-format", "json", "--log-level", "debug", "--yes", "--once")
-	if err != nil || code != 0 {
-		return fmt.Errorf("the restarted city ended with %d (%v):\n%s", code, err, out)
+func (r *recording) restartCity(t *testing.T, dst string, want tree, links map[string]string) error {
+	out, code := stand.Run(t, "city", "--from", "ws://"+r.listen+"/t", "--to", dst, "--log-format", "json", "--log-level", "debug", "--yes", "--once")
+	if code != 0 {
+		return fmt.Errorf("the restarted city ended with %d:\n%s", code, out)
 	}
 	s := stage{recording: r, dst: dst}
 	if wrong := s.equal(want, links); wrong != "" {
@@ -104,15 +105,14 @@ func (r *recording) restartCity(dst string, want tree, links map[string]string) 
 
 // A city's machine loses its power: promises 1 and 2.
 func TestCampaignPowerCity(t *testing.T) {
-	needsRoot(t)
-	size := runSize()
-	kinds := []fileSystem{ordered, unlogged, xfs, writeback, btrfs}[:size.pick(2, 3, 5)]
+	stand.NeedsRoot(t)
+	kinds := []fileSystem{ordered, unlogged, xfs, writeback, btrfs}[:stand.Size(2, 3, 5)]
 	for _, f := range kinds {
-		for _, seed := range seeds(t, 1) {
+		for _, seed := range stand.Seeds(t, 1, 1) {
 			t.Run(fmt.Sprintf("%s, HYDRASYNC_SEED=%d", f.name, seed), func(t *testing.T) {
-				r := recordCity(t, f, seed, append(steps(), random(size.pick(4, 10, 30))...))
-				crashes := r.crashes(t, size.pick(40, 60, 4000), seed)
-				count := r.try(t, crashes, size.pick(13, 12, 20), r.judgeCity(t))
+				r := recordCity(t, f, seed, append(steps(), random(stand.Size(4, 10, 30))...))
+				crashes := r.crashes(t, stand.Size(40, 60, 4000), seed)
+				count := r.try(t, crashes, stand.Size(13, 12, 20), r.judgeCity(t))
 				t.Logf("campaign power: city on %s: %v", f.name, count)
 			})
 		}

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // loss is what a crash does to the writes that no flush came after.
@@ -37,7 +39,7 @@ func (c crash) String() string {
 // crashes are those that this run is to try: HYDRASYNC_STATES says how many, and 0 all.
 func (r *recording) crashes(t *testing.T, unset int, seed uint64) []crash {
 	t.Helper()
-	n := number(t, "HYDRASYNC_STATES", unset)
+	n := stand.Number(t, "HYDRASYNC_STATES", unset)
 	if n == 0 {
 		return allCrashes(len(r.log), seed)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 	"github.com/hydrasync/hydrasync/journal"
 )
 
@@ -22,7 +23,7 @@ func readJournal(folder string, look func(*journal.Journal) error) (err error) {
 			return fmt.Errorf("a journal was found damaged: %q %v", damaged, err)
 		}
 	}
-	dir, err := os.MkdirTemp(scratch, "journal")
+	dir, err := os.MkdirTemp(stand.Scratch(), "journal")
 	if err != nil {
 		return err
 	}

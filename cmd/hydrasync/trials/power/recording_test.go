@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,7 +23,7 @@ type recording struct {
 	fixed   string // where crash states have to be mounted; empty: anywhere
 	src     string // as it is at the end
 	listen  string // where the capitol serves it, still
-	capitol *process
+	capitol *stand.Process
 }
 
 // stage is a recording while it is made.
@@ -33,13 +34,13 @@ type stage struct {
 	mnt   string
 	dst   string
 	state string
-	city  *process
+	city  *stand.Process
 }
 
 // newStage sets up an empty file system on a disk that records.
 func newStage(t *testing.T, f fileSystem) *stage {
 	t.Helper()
-	r := &recording{fs: f, bench: newBench(t), history: newHistory(), listen: freePort(t)}
+	r := &recording{fs: f, bench: newBench(t), history: newHistory(), listen: stand.Address(t)}
 	r.history.loose = f.fsck != nil
 	d, path := r.bench.plug(t, f.size)
 	d.put(f.image(t))
@@ -62,8 +63,8 @@ func (s *stage) record(seed uint64, steps []step, confirmed func(m *mark)) {
 	script := &script{t: s.t, src: s.src, rng: rand.New(rand.NewPCG(seed, 3)), see: func() { s.history.see(s.t, s.src) }}
 	script.plant()
 	s.before = s.disk.begin()
-	s.capitol = start(s.t, "capitol", "--tree", "t="+s.src, "--listen", s.listen, "--state", s.state, "--log-format", "json")
-	s.city = start(s.t, "city", "--from", "ws://"+s.listen+"/t", "--to", s.dst, "--log-format", "json", "--yes")
+	s.capitol = stand.Start(s.t, "capitol", "--tree", "t="+s.src, "--listen", s.listen, "--state", s.state, "--log-format", "json")
+	s.city = stand.Start(s.t, "city", "--from", "ws://"+s.listen+"/t", "--to", s.dst, "--log-format", "json", "--yes")
 	s.confirm("the first copy", confirmed)
 	for i, step := range steps {
 		s.history.marks[len(s.history.marks)-1].moves = step.moves
@@ -117,15 +118,15 @@ func (s *stage) confirm(what string, confirmed func(m *mark)) {
 	s.t.Helper()
 	want, links := mustWalk(s.t, s.src)
 	m := mark{view: len(s.history.views) - 1}
-	eventually(s.t, what, func() string {
+	stand.Await(s.t, what, func() string {
 		if wrong := s.equal(want, links); wrong != "" {
 			return wrong
 		}
-		folder, err := stateOf(s.state)
+		folder, err := stand.StateOf(s.state)
 		if err != nil {
 			return err.Error()
 		}
-		r, err := status(folder)
+		r, err := stand.Status(folder)
 		if err != nil || len(r.Cities) != 1 || r.Cities[0].Acked != r.Seq {
 			return fmt.Sprintf("%+v %v", r, err)
 		}

@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hydrasync/hydrasync/journal"
 	"golang.org/x/sys/unix"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
+	"github.com/hydrasync/hydrasync/journal"
 )
 
 // goingDown is EXT4_IOC_SHUTDOWN, and the same of XFS: from then on every call that needs
@@ -41,13 +43,12 @@ func shutDown(t *testing.T, mnt string, how uint32) {
 // program is there to see it. It confirms nothing that is not there afterwards,
 // says what is wrong, and goes on where it was when the disk is back.
 func TestCampaignPowerDiskGoes(t *testing.T) {
-	needsRoot(t)
-	size := runSize()
-	for _, f := range []fileSystem{ordered, xfs, writeback}[:size.pick(1, 2, 3)] {
-		for _, seed := range seeds(t, 1) {
+	stand.NeedsRoot(t)
+	for _, f := range []fileSystem{ordered, xfs, writeback}[:stand.Size(1, 2, 3)] {
+		for _, seed := range stand.Seeds(t, 1, 1) {
 			t.Run(fmt.Sprintf("%s, HYDRASYNC_SEED=%d", f.name, seed), func(t *testing.T) {
 				g := &going{stage: newStage(t, f), rng: rand.New(rand.NewPCG(seed, 4))}
-				n := size.pick(3, 5, 200)
+				n := stand.Size(3, 5, 200)
 				g.run(n)
 				t.Logf("campaign power: %s shut down: %d times, 0 failures", f.name, n)
 			})
@@ -90,7 +91,7 @@ func (g *going) once(how uint32) {
 	}
 	g.saysSo()
 	acked := g.acked()
-	g.city.kill()
+	g.city.Kill()
 	g.comesBack(acked)
 }
 
@@ -98,16 +99,14 @@ func (g *going) once(how uint32) {
 // lets them reach it (XFS does not), or, having ended over it, in its last line.
 func (g *going) saysSo() {
 	g.t.Helper()
-	eventually(g.t, "the city tells that its disk fails", func() string {
-		select {
-		case <-g.city.end:
-			if !strings.Contains(g.city.printed(), "hydrasync: error: ") {
+	stand.Await(g.t, "the city tells that its disk fails", func() string {
+		if g.city.Ended() {
+			if !strings.Contains(g.city.Printed(), "hydrasync: error: ") {
 				return "it ended without a word"
 			}
 			return ""
-		default:
 		}
-		r, err := status(filepath.Join(g.dst, ".hydrasync"))
+		r, err := stand.Status(filepath.Join(g.dst, ".hydrasync"))
 		if !errors.Is(err, unix.EIO) && (err != nil || r.State != "disk error" || r.Why == "") {
 			return fmt.Sprintf("state %q, why %q, %v", r.State, r.Why, err)
 		}
@@ -118,11 +117,11 @@ func (g *going) saysSo() {
 // acked is what the capitol has ever heard to be on the city's disk.
 func (g *going) acked() uint64 {
 	g.t.Helper()
-	folder, err := stateOf(g.state)
+	folder, err := stand.StateOf(g.state)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	r, err := status(folder)
+	r, err := stand.Status(folder)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -158,6 +157,6 @@ func (g *going) comesBack(acked uint64) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.city = start(g.t, "city", "--from", "ws://"+g.listen+"/t", "--to", g.dst, "--log-format", "json", "--yes")
+	g.city = stand.Start(g.t, "city", "--from", "ws://"+g.listen+"/t", "--to", g.dst, "--log-format", "json", "--yes")
 	g.confirm("the disk is back", nil)
 }

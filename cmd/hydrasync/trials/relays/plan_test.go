@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // TestPlansAreEditedWhileFilesChange: registry, capitol, a relay and cities are
@@ -28,18 +30,18 @@ func TestPlansAreEditedWhileFilesChange(t *testing.T) {
 		m.start()
 	}
 	down := false
-	for range size(10, 40, 400) {
+	for range stand.Size(10, 40, 400) {
 		w.churn(10)
 		switch w.rng.IntN(5) {
 		case 0:
 			if down = !down; down {
-				registry.kill()
+				registry.process.Kill()
 			} else {
 				registry.start()
 			}
 		case 1:
 			m := append([]*machine{relay}, cities...)[w.rng.IntN(3)]
-			m.kill()
+			m.process.Kill()
 			m.start()
 		default:
 			to := p.edit()

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
 // capitol watches the source.
@@ -34,12 +36,12 @@ func TestAChainOfFiveConvergesWhoeverIsKilled(t *testing.T) {
 		m.start()
 		chain, above = append(chain, m), m
 	}
-	for range size(6, 20, 200) {
+	for range stand.Size(6, 20, 200) {
 		w.churn(20)
 		m := chain[w.rng.IntN(len(chain))]
 		switch w.rng.IntN(3) {
 		case 0:
-			m.kill()
+			m.process.Kill()
 			w.churn(20)
 			m.start()
 		case 1:
@@ -50,7 +52,7 @@ func TestAChainOfFiveConvergesWhoeverIsKilled(t *testing.T) {
 		w.equal(m.home("t"))
 	}
 	for _, m := range chain {
-		m.stop()
+		m.process.Stop(t)
 	}
 }
 
@@ -58,7 +60,7 @@ func TestAChainOfFiveConvergesWhoeverIsKilled(t *testing.T) {
 // from; relays are killed and come back while files change.
 func TestATreeOfRelays(t *testing.T) {
 	w := newWorld(t)
-	relays, cities, perMachine := size(2, 4, 10), size(6, 20, 100), 10
+	relays, cities, perMachine := stand.Size(2, 4, 10), stand.Size(6, 20, 100), 10
 	w.churn(80)
 	capitol := w.capitol()
 	capitol.start()
@@ -82,9 +84,9 @@ func TestATreeOfRelays(t *testing.T) {
 		m.start()
 	}
 	began := time.Now()
-	for range size(4, 10, 60) {
+	for range stand.Size(4, 10, 60) {
 		m := at[w.rng.IntN(len(at))]
-		m.kill()
+		m.process.Kill()
 		w.churn(30)
 		w.equal(replicas[w.rng.IntN(len(replicas))]) // without that relay
 		m.start()

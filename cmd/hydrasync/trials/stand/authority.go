@@ -1,4 +1,4 @@
-package trials
+package stand
 
 import (
 	"crypto/ecdsa"
@@ -15,25 +15,24 @@ import (
 	"time"
 )
 
-// authority signs certificates; file is its own, for --tls-ca.
-type authority struct {
-	t    *testing.T
-	dir  string
-	file string
+// Authority signs certificates; File is its own, for --tls-ca.
+type Authority struct {
+	t    testing.TB
+	File string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T) *authority {
+// NewAuthority makes one that nobody knows.
+func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
-	a := &authority{t: t, dir: t.TempDir()}
-	a.file = filepath.Join(a.dir, "ca.pem")
+	a := &Authority{t: t, File: filepath.Join(t.TempDir(), "ca.pem")}
 	form := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "an authority for trials"},
 		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	a.key = a.newKey()
 	der := a.sign(form, form, a.key, a.key)
-	a.write(a.file, "CERTIFICATE", der)
+	a.write(a.File, "CERTIFICATE", der)
 	var err error
 	if a.cert, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
@@ -41,8 +40,8 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue makes a capitol's certificate for the address, good until then.
-func (a *authority) issue(address string, until time.Time) (cert, key string) {
+// Issue makes a capitol's certificate for the address, good until then.
+func (a *Authority) Issue(address string, until time.Time) (cert, key string) {
 	a.t.Helper()
 	form := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), IPAddresses: []net.IP{net.ParseIP(address)},
 		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: until,
@@ -59,7 +58,26 @@ func (a *authority) issue(address string, until time.Time) (cert, key string) {
 	return cert, key
 }
 
-func (a *authority) newKey() *ecdsa.PrivateKey {
+// Both makes one too, in one file with its key.
+func (a *Authority) Both(address string, until time.Time) (file string) {
+	a.t.Helper()
+	var text []byte
+	cert, key := a.Issue(address, until)
+	for _, part := range []string{cert, key} {
+		b, err := os.ReadFile(part)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		text = append(text, b...)
+	}
+	file = filepath.Join(a.t.TempDir(), "both.pem")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+	return file
+}
+
+func (a *Authority) newKey() *ecdsa.PrivateKey {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -68,7 +86,7 @@ func (a *authority) newKey() *ecdsa.PrivateKey {
 	return key
 }
 
-func (a *authority) sign(form, by *x509.Certificate, own, with *ecdsa.PrivateKey) []byte {
+func (a *Authority) sign(form, by *x509.Certificate, own, with *ecdsa.PrivateKey) []byte {
 	a.t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, form, by, own.Public(), with)
 	if err != nil {
@@ -77,7 +95,7 @@ func (a *authority) sign(form, by *x509.Certificate, own, with *ecdsa.PrivateKey
 	return der
 }
 
-func (a *authority) write(path, kind string, der []byte) {
+func (a *Authority) write(path, kind string, der []byte) {
 	a.t.Helper()
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		a.t.Fatal(err)
