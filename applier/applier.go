@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +25,7 @@ type Applier struct {
 	verified atomic.Pointer[Report]
 	poke     chan struct{} // wakes Run
 
-	mu       sync.Mutex // held while the tree is changed
+	mu       turn // held while the tree is changed
 	act      act
 	named    named // by a full comparison
 	doubts   doubts
@@ -67,7 +66,7 @@ func Open(cfg Config) (*Applier, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	a := &Applier{cfg: cfg, folders: f, journal: j, troubles: newTroubles(),
-		stock: newStock(f.staging, cfg.chunks()), poke: make(chan struct{}, 1), doubts: doubts{}}
+		stock: newStock(f.staging, cfg.chunks()), poke: make(chan struct{}, 1), mu: newTurn(), doubts: doubts{}}
 	a.trash = newTrash(f.trash, a.litter, cfg.Trash, cfg.TrashMax)
 	if err := errors.Join(a.highest.read(context.Background(), j), a.tidy(context.Background())); err != nil {
 		return nil, errors.Join(fmt.Errorf("tidy destination: %w", whole(err)), a.Close())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/hydrasync/hydrasync/applier/beneath"
@@ -152,13 +154,16 @@ func (p *partials) take(want journal.Content) (string, *filler) {
 }
 
 func (p *partials) keep(d journal.Digest, name string, w *filler) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if w.at+int64(len(w.buf)) < minPartial || len(p.kept) >= maxPartials || w.settle() != nil {
+	if w.at+int64(len(w.buf)) < minPartial || w.settle() != nil {
 		return false
 	}
 	state, err := w.hash.(encoding.BinaryMarshaler).MarshalBinary()
 	if err != nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.kept) >= maxPartials {
 		return false
 	}
 	p.kept[d] = partial{name, w.at, state}
@@ -168,9 +173,10 @@ func (p *partials) keep(d journal.Digest, name string, w *filler) bool {
 // tidy removes what nobody came back for: the content has moved on since.
 func (p *partials) tidy() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for d, k := range p.kept {
+	left := slices.Collect(maps.Values(p.kept))
+	clear(p.kept)
+	p.mu.Unlock()
+	for _, k := range left {
 		p.litter.drop(k.name)
-		delete(p.kept, d)
 	}
 }

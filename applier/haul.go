@@ -293,6 +293,13 @@ func (h *hauls) reset() {
 // tidy removes what has come, as a whole or in part, and nobody wants.
 func (h *hauls) tidy() {
 	h.partials.tidy()
+	for _, name := range h.unwanted() {
+		h.partials.litter.drop(name)
+	}
+}
+
+// unwanted forgets what has come and nobody waits for, and gives its names in staging.
+func (h *hauls) unwanted() (names []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for d, l := range h.byBytes {
@@ -300,10 +307,11 @@ func (h *hauls) tidy() {
 			continue
 		}
 		if l.err == nil && l.taker == nil {
-			h.partials.litter.drop(l.name)
+			names = append(names, l.name)
 		}
 		delete(h.byBytes, d)
 	}
+	return names
 }
 
 // close ends everything; nothing may be started after it.

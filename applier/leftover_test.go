@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hydrasync/hydrasync/applier"
@@ -71,4 +73,56 @@ func TestAHalfThatNobodyComesBackForGoes(t *testing.T) {
 	a.Settle()
 	c.equal(t, dir)
 	healthy(t, a, dir)
+}
+
+// TestAnErrorAtAnyCallLeavesNothingBehind: a path that failed half-way is not told again,
+// but goes. Nothing of what was made for it may be left, taken for a stranger's.
+func TestAnErrorAtAnyCallLeavesNothingBehind(t *testing.T) {
+	for _, trash := range []string{"on", "off"} {
+		for _, no := range []syscall.Errno{syscall.EIO, syscall.EACCES, syscall.ENOSPC} {
+			t.Run(trash+" "+no.Error(), func(t *testing.T) {
+				for n := int64(1); leavesNothing(t, withTrash(trash), no, n); n++ {
+				}
+			})
+		}
+	}
+}
+
+// leavesNothing fails the n-th call of a set, and says whether there was one.
+func leavesNothing(t *testing.T, trash func(*applier.Config), no syscall.Errno, n int64) bool {
+	dir := quick(t)
+	defer os.RemoveAll(dir)
+	c, set := scenario(t, dir)
+	calls := &counter{err: no}
+	a := city(t, dir, trash, func(cfg *applier.Config) { cfg.Calls = calls })
+	defer a.Close()
+	calls.n.Store(calls.seen.Load() + n)
+	err := a.Apply(t.Context(), set, c)
+	if calls.seen.Load() < calls.n.Load() {
+		return false
+	}
+	calls.n.Store(0)
+	for id, node := range c.nodes {
+		if node.Parent == journal.Root {
+			c.remove(id)
+		}
+	}
+	mustApply(t, a, c.since(a.Journal().Position().Seq), c)
+	mustApply(t, a, c.full(), c) // what failed, and would have been tried again by itself
+	a.Settle()
+	if left := remains(dir); len(left) > 0 {
+		t.Fatalf("at call %d, %v, the set said %v; then all went, and these are left: %q", n, calls.op.Load(), err, left)
+	}
+	return true
+}
+
+// remains is what there is in a destination besides its state, and what is in staging.
+func remains(root string) (names []string) {
+	for _, in := range []string{".", ".hydrasync/staging", ".hydrasync/parked"} {
+		found, _ := os.ReadDir(filepath.Join(root, in))
+		for _, e := range found {
+			names = append(names, filepath.Join(in, e.Name()))
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == applier.StateName })
 }

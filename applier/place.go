@@ -212,7 +212,9 @@ func (r *round) putNamed(t *task, here, want spot, holder journal.NodeID, known 
 	t.staged = ""
 	r.places.put(t.id(), want)
 	if staged && known && here != want {
-		err = r.discardAt(here, t.id(), &t.old)
+		if err = r.discardAt(here, t.id(), &t.old); err != nil {
+			return r.takeBack(t, from, want, here, err)
+		}
 	}
 	if staged && known {
 		r.places.dirs.forget(t.id())
@@ -272,23 +274,28 @@ func (r *round) putHeld(t *task, from, want spot, holder journal.NodeID) error {
 	}
 	t.staged = "" // what has that name now is an old version
 	if holder == t.id() {
-		return r.discardOld(from, t)
+		return r.discardOld(t, from, want)
 	}
 	r.places.put(holder, from)
 	if h := r.byID[holder]; from.parent != inStaging && h != nil && (h.gone || h.state == todo || h.state == doing) {
 		return nil
 	}
-	return r.park(holder)
+	return r.changeBack(t, from, want, holder, r.park(holder))
 }
 
 // discardOld sends what changed places with its new version to the trash. What
-// the trash does not take stays in staging until the set is recorded.
-func (r *round) discardOld(from spot, t *task) error {
+// the trash does not take stays in staging until the set is recorded; a version that somebody
+// edited gets its place back.
+func (r *round) discardOld(t *task, from, want spot) error {
 	err := r.discardAt(from, t.id(), &t.old)
-	if err != nil && from.parent == inStaging {
-		r.left = append(r.left, from.name)
+	if err == nil || !pathOnly(err) || from.parent != inStaging {
+		return err
 	}
-	return err
+	if st, ok, _ := r.lookStaged(from); !ok || !sameObject(st, &t.old) || t.old.Node.Kind != journal.Symlink && !sameBytes(st, &t.old.Seen) {
+		return r.changeBack(t, from, want, t.id(), err)
+	}
+	r.left = append(r.left, from.name)
+	return nil
 }
 
 // putAfter is for what cannot change places: a directory with its own
