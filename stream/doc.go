@@ -43,10 +43,12 @@
 // A city gets its credential with
 //
 //	POST /v1/join HTTP/1.1
-//	{"code": SECRET}
+//	{"code": SECRET, "credential": TOKEN}
 //
-// which is answered, once, with {"city": NAME, "credential": TOKEN, "node": ID of the capitol,
-// "trees": [{"name", "sub_dirs"}]}, names in base64; 403 means that the code is not good.
+// The city draws the credential: if the answer is lost, it says the same again, until the code expires.
+// Without one the capitol draws it. The answer is {"city": NAME, "credential": TOKEN, "node": ID of the
+// capitol, "trees": [{"name", "sub_dirs"}], "plan": true where the city is to follow the plan
+// of this machine}, names in base64; 403 means that the code is not good.
 // A credential and a code's secret are "hsc_" and 32 random bytes in base64url. With a credential everything
 // below is limited to what is granted: other trees answer 404, and other content is moved.
 //

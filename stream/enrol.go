@@ -7,18 +7,25 @@ import (
 	"net/http"
 )
 
-// Joined is what a city gets for a join code: POST /v1/join with {"code"}.
+// Joined is what a city gets for a join code: POST /v1/join with {"code", "credential"}.
 type Joined struct {
 	City       string        `json:"city"`
 	Credential string        `json:"credential"`
 	Node       string        `json:"node"` // the capitol's id
 	Trees      []GrantedTree `json:"trees"`
+	Plan       bool          `json:"plan,omitempty"` // there is one for it here, or nothing else
 }
 
 // GrantedTree is a tree of this server that a city may have. Names are bytes, in base64.
 type GrantedTree struct {
 	Name    []byte   `json:"name"`
 	SubDirs [][]byte `json:"sub_dirs,omitempty"` // none: all of it
+}
+
+// Plan answers for a registry.
+type Plan interface {
+	http.Handler
+	Tells(city string) bool // it has something for this city
 }
 
 // maxJoin bounds what a stranger may say.
@@ -30,12 +37,12 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "nobody can join here", "hydrasync invite on the capitol makes codes")
 		return
 	}
-	var ask struct{ Code string }
+	var ask struct{ Code, Credential string }
 	if err := json.NewDecoder(io.LimitReader(r.Body, maxJoin)).Decode(&ask); err != nil {
 		refuse(w, http.StatusBadRequest, "this is no join code", `POST {"code": "…"}`)
 		return
 	}
-	joined, err := s.guard.gate.Join(r.Context(), ask.Code)
+	joined, err := s.guard.gate.Join(r.Context(), ask.Code, ask.Credential)
 	if err != nil {
 		s.meter.refused.Add(1)
 		no := s.guard.deny(r, err)
@@ -55,6 +62,7 @@ func (s *Server) enrol(w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil {
 		joined.Trees = s.granted(p)
+		joined.Plan = s.cfg.Plan != nil && (len(s.Names()) == 0 || s.cfg.Plan.Tells(joined.City))
 	}
 	reply(w, http.StatusOK, joined)
 }

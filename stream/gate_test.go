@@ -39,7 +39,7 @@ func (g *gate) Admit(_ context.Context, credential string) (*stream.Pass, error)
 	return nil, &stream.UnfitError{City: "mallory\x1b[2J", Reason: "unknown credential"}
 }
 
-func (g *gate) Join(_ context.Context, code string) (stream.Joined, error) {
+func (g *gate) Join(_ context.Context, code, _ string) (stream.Joined, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if code != g.code {

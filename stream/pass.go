@@ -13,8 +13,9 @@ type Gate interface {
 	// Admit gives the pass of who sends a credential, or an [*UnfitError].
 	// Any other error says nothing of the credential: the caller may come again.
 	Admit(ctx context.Context, credential string) (*Pass, error)
-	// Join trades a join code for a credential, once; it fails as Admit does.
-	Join(ctx context.Context, code string) (Joined, error)
+	// Join trades a join code for a credential, once; it fails as Admit does. The city has drawn the
+	// credential, and may come again with the same two; "" lets the gate draw one.
+	Join(ctx context.Context, code, credential string) (Joined, error)
 }
 
 // UnfitError is why somebody is not let in: for the capitol's log. The caller

@@ -67,9 +67,9 @@ type ServerConfig struct {
 	Proxy     bool // a proxy ends TLS, and says in X-Forwarded-For who calls
 	Insecure  bool // serve whatever the address
 	Heartbeat time.Duration
-	Plan      http.Handler // answers /v1/plan, for whom [CallerOf] tells; nil: there is none
-	Strangers int          // connections that have not yet proved anything; zero: 256
-	Visitors  Visitors     // hears who comes and who is refused; nil: nobody
+	Plan      Plan     // answers /v1/plan, for whom [CallerOf] tells; nil: there is none
+	Strangers int      // connections that have not yet proved anything; zero: 256
+	Visitors  Visitors // hears who comes and who is refused; nil: nobody
 	Log       zerolog.Logger
 }
 

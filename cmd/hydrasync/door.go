@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"net/http"
 	"path/filepath"
 
 	"github.com/rs/zerolog"
@@ -30,7 +29,7 @@ type door struct {
 	book  *ledger.Ledger
 	gate  *gate
 	runs  *runs.Capitol
-	plan  http.Handler // of other machines; nil: none is told
+	plan  stream.Plan // of other machines; nil: none is told
 
 	addr    string // once it listens
 	serving ledger.Serving

@@ -66,16 +66,22 @@ func (g *gate) Admit(ctx context.Context, credential string) (*stream.Pass, erro
 }
 
 // Join implements [stream.Gate].
-func (g *gate) Join(ctx context.Context, code string) (stream.Joined, error) {
+func (g *gate) Join(ctx context.Context, code, credential string) (stream.Joined, error) {
 	s, err := ledger.ParseSecret(code)
 	if err != nil {
 		return stream.Joined{}, &stream.UnfitError{Reason: "not a join code"}
 	}
-	city, credential, err := g.book.Redeem(ctx, s)
+	own := ledger.NewSecret()
+	if credential != "" {
+		if own, err = ledger.ParseSecret(credential); err != nil {
+			return stream.Joined{}, &stream.UnfitError{Reason: "not a credential"}
+		}
+	}
+	city, err := g.book.Redeem(ctx, s, own)
 	if err != nil {
 		return stream.Joined{}, unfit(city.Name, err)
 	}
-	return stream.Joined{City: city.Name, Credential: credential.Reveal(), Node: g.book.Node()}, nil
+	return stream.Joined{City: city.Name, Credential: own.Reveal(), Node: g.book.Node()}, nil
 }
 
 // unfit tells a reason from a ledger that cannot be read.

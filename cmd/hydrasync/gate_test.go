@@ -25,7 +25,7 @@ func joinedGate(t *testing.T) (g *gate, credential string) {
 		t.Fatal(err)
 	}
 	g = newGate(book, zerolog.Nop())
-	got, err := g.Join(t.Context(), code.Reveal())
+	got, err := g.Join(t.Context(), code.Reveal(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hydrasync/hydrasync/stream"
+	"github.com/rs/zerolog"
 )
 
 // house is everything that one process runs: sources and cities, one server
@@ -200,20 +201,30 @@ func (h *house) sources() (found []*source) {
 }
 
 func (h *house) announceAll() {
-	for _, tree := range h.server.Names() {
+	names := h.server.Names()
+	for _, tree := range names {
 		h.announce(tree)
+	}
+	if len(names) == 0 {
+		h.where().Msg("listening")
+		h.a.say("listening on %s", h.door.addr)
 	}
 }
 
 // announce says where a tree is served.
 func (h *house) announce(tree string) {
+	h.where().Str("tree", stream.Display(tree)).Msg("serving")
+	h.a.say("serving %s on %s", stream.Display(tree), h.door.addr)
+}
+
+// where begins a line of the log with what cities are to know.
+func (h *house) where() *zerolog.Event {
 	log := h.a.logger()
-	line := log.Info().Str("tree", stream.Display(tree)).Str("listen", h.door.addr)
+	line := log.Info().Str("listen", h.door.addr)
 	if h.door.pin != "" {
 		line = line.Str("pin", h.door.pin)
 	}
-	line.Msg("serving")
-	h.a.say("serving %s on %s", stream.Display(tree), h.door.addr)
+	return line
 }
 
 // close closes what was opened and never ran.

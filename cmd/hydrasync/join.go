@@ -24,6 +24,12 @@ DIR/.hydrasync/hydrasync.toml (with several trees DIR/hydrasync.toml), unless
 --config names another; from then on: hydrasync run --config FILE. A second code for the
 same DIR (hydrasync city rotate) replaces the credential only.
 
+A machine that has a plan for this city, or only plans and no trees, is followed as its
+registry: the plan may write beneath DIR. Codes of the capitols that the plan names, for
+the same DIR, are written into the same config: join those with --no-start.
+
+If the answer is lost, type the same once more before the code expires.
+
 A CODE of "-" is read from standard input: others on this machine can see what
 is typed as an argument, and could be faster.`
 
@@ -71,7 +77,18 @@ func (j *joinConf) run(ctx context.Context, a *app, text string, in io.Reader) e
 	if err != nil {
 		return err
 	}
-	got, at, err := redeem(ctx, code, j)
+	own, err := seat.draw()
+	if err != nil {
+		return errors.Join(err, seat.leave())
+	}
+	r, err := newRedemption(code, own, j)
+	if err != nil {
+		return errors.Join(err, seat.leave())
+	}
+	got, at, err := r.redeem(ctx)
+	if err != nil && r.sent.Load() {
+		return err // the seat is kept: the same command may have the answer
+	}
 	if err != nil {
 		return errors.Join(err, seat.leave())
 	}

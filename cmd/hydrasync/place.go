@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/hydrasync/hydrasync/applier"
 	"golang.org/x/sys/unix"
 )
 
@@ -74,6 +77,9 @@ func findTarget(path string) (target, error) {
 			"the directory above destination %s does not exist", strconv.Quote(path))
 	case err != nil:
 		return t, usage("check the path and its permissions", "destination %s: %w", strconv.Quote(path), err)
+	}
+	if slices.Contains(strings.Split(t.full(), "/"), applier.StateName) {
+		return t, usage("name a directory outside of "+applier.StateName, "destination %s is where hydrasync keeps its own things", strconv.Quote(path))
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(t.path, &fs); err == nil && fs.Flags&unix.ST_RDONLY != 0 {

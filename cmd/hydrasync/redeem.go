@@ -9,10 +9,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/joincode"
+	"github.com/hydrasync/hydrasync/journal/ledger"
 	"github.com/hydrasync/hydrasync/stream"
 )
 
@@ -21,54 +24,91 @@ const (
 	reachTime  = 4 * time.Second
 	redeemTime = 20 * time.Second
 	maxJoined  = 1 << 20
+
+	redeemRounds = 3 // over all addresses, where an answer was lost
+	redeemPause  = 300 * time.Millisecond
 )
 
-// redeem asks at each address in turn, and says which one answered. A capitol
-// that refuses would do so at each of its addresses.
-func redeem(ctx context.Context, code *joincode.Code, j *joinConf) (*stream.Joined, string, error) {
+// redemption is one city's request, the same at one address after the other.
+type redemption struct {
+	client   *http.Client
+	code     *joincode.Code
+	own      ledger.Secret // the credential that the city has drawn
+	insecure bool
+	sent     atomic.Bool // a capitol may have heard it, and its answer was lost
+}
+
+func newRedemption(code *joincode.Code, own ledger.Secret, j *joinConf) (*redemption, error) {
 	link := linkConf{TLSCA: j.ca, Pin: code.Pin}
 	secure, err := link.tls()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = secure
 	if transport.Proxy, err = link.proxy(false); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	transport.DialContext = (&net.Dialer{Timeout: reachTime}).DialContext
 	transport.DisableKeepAlives = true
-	client := &http.Client{Transport: transport, Timeout: redeemTime,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &redemption{code: code, own: own, insecure: j.insecure, client: &http.Client{Transport: transport, Timeout: redeemTime,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
+}
+
+// redeem says too which address answered. Where an answer was lost the code may be used up,
+// and the same request is answered again.
+func (r *redemption) redeem(ctx context.Context) (*stream.Joined, string, error) {
+	var err error
+	for round := range redeemRounds {
+		if round > 0 && (!r.sent.Load() || !pause(ctx, redeemPause)) {
+			break
+		}
+		var got *stream.Joined
+		var at string
+		got, at, err = r.everywhere(ctx)
+		if final := (*failure)(nil); err == nil || errors.As(err, &final) {
+			return got, at, err
+		}
+	}
+	if r.sent.Load() {
+		return nil, "", failed("type the same once more: until the code expires, this city gets the same answer",
+			"the code may be used, and the answer was lost: %w", err)
+	}
+	return nil, "", failed("is the capitol running, and reachable from here? hydrasync invite --address tells a code where else it is",
+		"no address of the code leads to its capitol: %w", err)
+}
+
+// everywhere asks at each address in turn. A capitol that refuses would do so at each of its addresses.
+func (r *redemption) everywhere(ctx context.Context) (*stream.Joined, string, error) {
 	var errs []error
-	for _, address := range code.Addresses {
-		if u, err := url.Parse(address); err != nil || stream.CheckTarget(u, true, j.insecure) != nil {
+	for _, address := range r.code.Addresses {
+		if u, err := url.Parse(address); err != nil || stream.CheckTarget(u, true, r.insecure) != nil {
 			errs = append(errs, fmt.Errorf("%s has no TLS: the credential would travel unencrypted; --insecure takes it", stream.Display(address)))
 			continue
 		}
-		got, err := redeemAt(ctx, client, address, code)
-		var final *failure
-		if err == nil || errors.As(err, &final) || ctx.Err() != nil {
+		got, err := r.at(ctx, address)
+		if final := (*failure)(nil); err == nil || errors.As(err, &final) {
 			return got, address, err
 		}
 		errs = append(errs, err)
 	}
-	return nil, "", failed("is the capitol running, and reachable from here? hydrasync invite --address tells a code where else it is",
-		"no address of the code leads to its capitol: %w", errors.Join(errs...))
+	return nil, "", errors.Join(errs...)
 }
 
-// redeemAt fails with a [failure] where another address would not do better.
-func redeemAt(ctx context.Context, client *http.Client, address string, code *joincode.Code) (*stream.Joined, error) {
-	body, err := json.Marshal(map[string]string{"code": code.Secret.Reveal()})
+// at fails with a [failure] where another address would not do better.
+func (r *redemption) at(ctx context.Context, address string) (*stream.Joined, error) {
+	body, err := json.Marshal(map[string]string{"code": r.code.Secret.Reveal(), "credential": r.own.Reveal()})
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/v1/join", bytes.NewReader(body))
+	before := r.sent.Load()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { r.sent.Store(true) }})
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/v1/join", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(r)
+	q.Header.Set("Content-Type", "application/json")
+	resp, err := r.client.Do(q)
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +119,23 @@ func redeemAt(ctx context.Context, client *http.Client, address string, code *jo
 	}
 	err = json.NewDecoder(io.LimitReader(resp.Body, maxJoined)).Decode(&got)
 	switch {
-	case resp.StatusCode == http.StatusForbidden && got.Error != "", resp.StatusCode == http.StatusTooManyRequests:
-		return nil, failed(stream.Display(got.Hint), "the capitol refuses: %s", stream.Display(got.Error))
+	case resp.StatusCode == http.StatusForbidden && got.Error != "":
+		r.sent.Store(false)
+		return nil, refusal(got.Error, got.Hint)
+	case resp.StatusCode == http.StatusTooManyRequests:
+		r.sent.Store(before)
+		return nil, refusal(got.Error, got.Hint)
+	case resp.StatusCode >= 400 && resp.StatusCode < 500: // it was not for this page
+		r.sent.Store(before)
+		return nil, fmt.Errorf("%s answers %s %s", stream.Display(address), resp.Status, stream.Display(got.Error))
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("%s answers %s %s", stream.Display(address), resp.Status, stream.Display(got.Error))
 	case err != nil || got.City == "" || got.Credential == "":
-		return nil, failed("ask for a new one: hydrasync city rotate on the capitol", "%s did not answer as a capitol does; the code may be used now", stream.Display(address))
+		return nil, fmt.Errorf("%s did not answer as a capitol does", stream.Display(address))
 	}
 	return &got.Joined, nil
+}
+
+func refusal(text, hint string) error {
+	return failed(stream.Display(hint), "the capitol refuses: %s", stream.Display(text))
 }

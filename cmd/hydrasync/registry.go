@@ -72,6 +72,12 @@ func (r *registry) part(machine string) (part string, changed <-chan struct{}) {
 	return r.parts[machine], r.changed
 }
 
+// Tells implements [stream.Plan].
+func (r *registry) Tells(city string) bool {
+	part, _ := r.part(city)
+	return part != ""
+}
+
 func partVersion(part string) string {
 	sum := sha256.Sum256([]byte(part))
 	return hex.EncodeToString(sum[:8])

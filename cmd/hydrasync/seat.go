@@ -1,17 +1,15 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/joincode"
@@ -28,6 +26,7 @@ type seat struct {
 	made   bool      // it was not there
 	old    *fileConf // the config is there: its credential is replaced, nothing else
 	config string    // "" until the number of trees is known
+	draft  string    // the credential, until the capitol has answered
 }
 
 const (
@@ -64,10 +63,11 @@ func (j *joinConf) takeSeat(dir string, code *joincode.Code) (*seat, error) {
 	return s, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// fits says whether a config that is there is one that this code gives another credential to.
+// fits says whether a config that is there is one that this code can be for. To one that follows
+// a plan, whatever machine may be added.
 func (s *seat) fits() error {
 	for i := range s.old.Highways {
-		if h := &s.old.Highways[i]; h.CredentialFile == "" || h.Pin != s.code.Pin {
+		if h := &s.old.Highways[i]; s.old.Registry.From == "" && (h.CredentialFile == "" || h.Pin != s.code.Pin) {
 			return usage("name another file with --config, or move it away to join anew",
 				"%s is there, and is of another capitol or was not written by hydrasync join", strconv.Quote(s.config))
 		}
@@ -75,8 +75,25 @@ func (s *seat) fits() error {
 	return nil
 }
 
-// leave takes back what takeSeat made.
+// draw gives the credential that the city asks for. It is on disk before a capitol hears of it:
+// if the answer is lost, the same command asks for the same.
+func (s *seat) draw() (ledger.Secret, error) {
+	sum := sha256.Sum256(s.code.Secret[:])
+	s.draft = filepath.Join(s.folder(1), ".hydrasync-join-"+hex.EncodeToString(sum[:8])) // of this code alone
+	if text, err := os.ReadFile(s.draft); err == nil {
+		if own, err := ledger.ParseSecret(strings.TrimSpace(string(text))); err == nil {
+			return own, nil
+		}
+	}
+	own := ledger.NewSecret()
+	return own, writePrivate(s.draft, own.Reveal()+"\n")
+}
+
+// leave takes back what takeSeat and draw made.
 func (s *seat) leave() error {
+	if s.draft != "" {
+		_ = os.Remove(s.draft) // it may not have been written
+	}
 	if !s.made {
 		return nil
 	}
@@ -100,33 +117,42 @@ func exists(path string) bool {
 }
 
 // sit writes the credential and, where there is none, the config, which it returns.
-func (s *seat) sit(got *stream.Joined, at string) (string, error) {
+func (s *seat) sit(got *stream.Joined, at string) (file string, err error) {
 	credential, err := ledger.ParseSecret(got.Credential)
 	if err != nil {
 		return "", fmt.Errorf("the capitol gave no credential: %w", err)
 	}
 	if s.old != nil {
-		for i := range s.old.Highways {
-			if err := writePrivate(s.old.Highways[i].CredentialFile, credential.Reveal()+"\n"); err != nil {
-				return "", err
-			}
-		}
-		return s.config, nil
+		file, err = s.config, s.sitAgain(credential, at)
+	} else {
+		file, err = s.sitFirst(got, credential, at)
 	}
-	if len(got.Trees) == 1 && s.config == "" {
-		if err := os.Mkdir(filepath.Join(s.dir, applier.StateName), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err == nil {
+		_ = os.Remove(s.draft) // left behind it is of no use to anybody, but to its owner
+	}
+	return file, err
+}
+
+func (s *seat) sitFirst(got *stream.Joined, credential ledger.Secret, at string) (string, error) {
+	trees := len(got.Trees)
+	if got.Plan {
+		trees = 1 // in one folder, whatever the plan says
+	}
+	if state := filepath.Join(s.dir, applier.StateName); trees == 1 && (s.config == "" || got.Plan) {
+		if err := os.Mkdir(state, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", fmt.Errorf("make state folder: %w", err)
 		}
 	}
-	folder := s.folder(len(got.Trees))
+	folder := s.folder(trees)
 	file, secret := filepath.Join(folder, joinedConfig), filepath.Join(folder, joinedCredential)
 	switch {
 	case s.config != "":
-		file, secret = s.config, strings.TrimSuffix(s.config, ".toml")+"."+joinedCredential
+		file, secret = s.config, s.beside("")
 	case folder == s.dir:
 		secret = filepath.Join(folder, "hydrasync."+joinedCredential)
 	}
-	if file, err = filepath.Abs(file); err != nil {
+	file, err := filepath.Abs(file)
+	if err != nil {
 		return "", err
 	}
 	if secret, err = filepath.Abs(secret); err != nil {
@@ -142,57 +168,9 @@ func (s *seat) sit(got *stream.Joined, at string) (string, error) {
 	return file, writePrivate(file, text)
 }
 
-// joinedFile is the config of a city that has joined.
-type joinedFile struct {
-	Name     string          `toml:"name"`
-	Highways []joinedHighway `toml:"highway"`
-}
-
-type joinedHighway struct {
-	From       []string `toml:"from"`
-	To         string   `toml:"to"`
-	SubDirs    []string `toml:"sub_dirs,omitempty"`
-	Credential string   `toml:"credential_file"`
-	Pin        string   `toml:"pin,omitempty"`
-	CA         string   `toml:"tls_ca,omitempty"`
-	Insecure   bool     `toml:"insecure,omitempty"`
-}
-
-func (s *seat) toml(got *stream.Joined, at, secret string) (string, error) {
-	if len(got.Trees) == 0 {
-		return "", failed("hydrasync city grant on the capitol; the credential is in "+secret, "joined, but the capitol serves no tree that this city may have")
-	}
-	f := joinedFile{Name: got.City}
-	addresses := []string{at} // the one that answered is the best
-	for _, a := range s.code.Addresses {
-		if a != at && (s.conf.insecure || strings.HasPrefix(a, "https://")) {
-			addresses = append(addresses, a)
-		}
-	}
-	for _, t := range got.Trees {
-		h := joinedHighway{To: s.dir, Credential: secret, Pin: s.code.Pin, Insecure: s.conf.insecure}
-		if s.conf.ca != "" {
-			h.CA, _ = filepath.Abs(s.conf.ca) // fails only without a working directory
-		}
-		if len(got.Trees) > 1 {
-			h.To = filepath.Join(s.dir, string(t.Name))
-		}
-		for _, a := range addresses {
-			h.From = append(h.From, "ws"+strings.TrimPrefix(a, "http")+"/"+url.PathEscape(string(t.Name)))
-		}
-		for _, dir := range t.SubDirs {
-			h.SubDirs = append(h.SubDirs, string(dir))
-		}
-		if !utf8.ValidString(h.To + strings.Join(h.SubDirs, "")) {
-			return "", failed("rename it, or run hydrasync city with --credential-file "+secret, "a name that is not UTF-8 cannot stand in a config file")
-		}
-		f.Highways = append(f.Highways, h)
-	}
-	text, err := toml.Marshal(f)
-	if err != nil {
-		return "", fmt.Errorf("write config: %w", err)
-	}
-	return "# Written by hydrasync join. hydrasync config dump shows what else may stand here.\n" + string(text), nil
+// beside is a file for a credential, by the name of the config.
+func (s *seat) beside(more string) string {
+	return strings.TrimSuffix(s.config, ".toml") + more + "." + joinedCredential
 }
 
 // writePrivate puts a file in place, whole, for its owner only.

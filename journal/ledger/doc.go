@@ -12,8 +12,8 @@
 //     are random and long, so nothing slower is needed. A [Secret] shows itself
 //     only by Reveal, never to a log, a %v or a JSON encoder.
 //   - A code is redeemed once, however many try at the same time: that and the
-//     credential that is given for it are one transaction, on disk before
-//     anybody is told.
+//     credential that it is redeemed with are one transaction, on disk before
+//     anybody is told. Who has that credential too may ask again.
 //   - What is not granted is refused: a city without a line of its own has nothing.
 //   - What ran is kept for [KeepRuns] and not longer, and so many of them at most:
 //     whoever knocks in vain pushes no session out.

@@ -85,27 +85,46 @@ func (l *Ledger) Invites(ctx context.Context) (out []Invite, err error) {
 	return out, rows.Err()
 }
 
-// Redeem trades a code's secret for a city's credential, once. Why not is
-// [ErrNoCode], [ErrExpired], [ErrUsed] or [ErrWithdrawn]; where the code is known, the city
-// that is returned with the error says whose it was.
-func (l *Ledger) Redeem(ctx context.Context, code Secret) (City, Secret, error) {
-	credential := NewSecret()
+// Redeem trades a code's secret for a city's credential, which the city has drawn, once:
+// who comes again with the same two, because the answer was lost, has it, for as long as the code
+// was to be good. Why not is [ErrNoCode], [ErrExpired], [ErrUsed] or [ErrWithdrawn]; where the
+// code is known, the city that is returned with the error says whose it was.
+func (l *Ledger) Redeem(ctx context.Context, code, credential Secret) (City, error) {
 	var city City
 	err := l.change(ctx, func(tx *sql.Tx) error {
 		grants, err := l.take(ctx, tx, code, &city)
-		if err != nil {
+		switch {
+		case errors.Is(err, errAgain):
+			if err := l.holds(ctx, tx, city.Name, credential); err != nil {
+				return err
+			}
+		case err != nil:
 			return err
-		}
-		if err := l.admit(ctx, tx, city.Name, credential, grants); err != nil {
-			return err
+		default:
+			if err := l.admit(ctx, tx, city.Name, credential, grants); err != nil {
+				return err
+			}
 		}
 		city, err = scanCity(tx.QueryRowContext(ctx, selectCity+"WHERE name = ?", city.Name))
 		return err
 	})
 	if err != nil {
-		return City{Name: city.Name}, Secret{}, fmt.Errorf("redeem join code: %w", err)
+		return City{Name: city.Name}, fmt.Errorf("redeem join code: %w", err)
 	}
-	return city, credential, nil
+	return city, nil
+}
+
+// errAgain is [ErrUsed] of a code that is not too old.
+var errAgain = fmt.Errorf("%w, lately", ErrUsed)
+
+// holds is nil where the credential is what the city got for its code, and good still.
+func (l *Ledger) holds(ctx context.Context, tx *sql.Tx, city string, credential Secret) error {
+	var holds bool
+	err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM cities WHERE name = ? AND hash = ? AND revoked = 0)", city, credential.hash()).Scan(&holds)
+	if err == nil && !holds {
+		err = ErrUsed
+	}
+	return err
 }
 
 // take uses a code up.
@@ -119,6 +138,8 @@ func (l *Ledger) take(ctx context.Context, tx *sql.Tx, code Secret, city *City) 
 		return nil, ErrNoCode
 	case err != nil:
 		return nil, err
+	case used != 0 && now < expires:
+		return nil, errAgain
 	case used != 0:
 		return nil, ErrUsed
 	case withdrawn != 0:

@@ -41,8 +41,8 @@ func mustInvite(t *testing.T, l *ledger.Ledger, in ledger.Invite) ledger.Secret 
 
 func mustJoin(t *testing.T, l *ledger.Ledger, name string, grants ...ledger.Grant) ledger.Secret {
 	t.Helper()
-	_, s, err := l.Redeem(t.Context(), mustInvite(t, l, ledger.Invite{City: name, Grants: grants}))
-	if err != nil {
+	s := ledger.NewSecret()
+	if _, err := l.Redeem(t.Context(), mustInvite(t, l, ledger.Invite{City: name, Grants: grants}), s); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -52,7 +52,8 @@ func TestACodeBecomesACredentialOnce(t *testing.T) {
 	l := mustOpen(t, t.TempDir())
 	grants := []ledger.Grant{{Tree: "site", SubDirs: []string{"docs/en", "b\xff\n"}}, {Tree: "t\xfe"}}
 	code := mustInvite(t, l, ledger.Invite{City: "berlin", Grants: grants})
-	city, credential, err := l.Redeem(t.Context(), code)
+	credential := ledger.NewSecret()
+	city, err := l.Redeem(t.Context(), code, credential)
 	if err != nil || city.Name != "berlin" || !slices.EqualFunc(city.Grants, grants, ledger.Grant.Equal) {
 		t.Fatalf("got %+v, %v", city, err)
 	}
@@ -62,9 +63,52 @@ func TestACodeBecomesACredentialOnce(t *testing.T) {
 	if _, err := l.Admit(t.Context(), code); !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("the code itself is a credential: %v", err)
 	}
-	if again, _, err := l.Redeem(t.Context(), code); !errors.Is(err, ledger.ErrUsed) || again.Name != "berlin" {
+	if again, err := l.Redeem(t.Context(), code, ledger.NewSecret()); !errors.Is(err, ledger.ErrUsed) || again.Name != "berlin" {
 		t.Errorf("the second time: %q, %v", again.Name, err)
 	}
+}
+
+// The answer to a join may be lost. Who asks the same again has it, and nobody else.
+func TestTheSameRequestIsAnsweredAgain(t *testing.T) {
+	l := mustOpen(t, t.TempDir())
+	code, credential := mustInvite(t, l, ledger.Invite{City: "a", Grants: ledger.Everything()}), ledger.NewSecret()
+	redeem := func(what string, credential ledger.Secret, want error) {
+		t.Helper()
+		city, err := l.Redeem(t.Context(), code, credential)
+		if !errors.Is(err, want) || city.Name != "a" {
+			t.Errorf("%s: %q, %v, want %v", what, city.Name, err, want)
+		}
+	}
+	redeem("the first time", credential, nil)
+	redeem("again", credential, nil)
+	redeem("somebody else", ledger.NewSecret(), ledger.ErrUsed)
+	if _, err := l.Admit(t.Context(), credential); err != nil {
+		t.Errorf("it is not let in: %v", err)
+	}
+	other := ledger.NewSecret()
+	if _, err := l.Redeem(t.Context(), mustInvite(t, l, ledger.Invite{City: "a", Again: true}), other); err != nil {
+		t.Fatal(err)
+	}
+	redeem("after another code", credential, ledger.ErrUsed)
+	if _, err := l.Admit(t.Context(), other); err != nil {
+		t.Errorf("the older request has put the newer credential out of force: %v", err)
+	}
+
+	code = mustInvite(t, l, ledger.Invite{City: "a", Again: true})
+	redeem("rotated", credential, nil)
+	if err := l.Revoke(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	redeem("revoked", credential, ledger.ErrUsed)
+
+	code = mustInvite(t, l, ledger.Invite{City: "a", Grants: ledger.Everything(), Expires: time.Now().Add(500 * time.Millisecond)})
+	redeem("in time", credential, nil)
+	for late := time.Now().Add(time.Minute); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
+		if _, err := l.Redeem(t.Context(), code, credential); err != nil {
+			break
+		}
+	}
+	redeem("after the code's time", credential, ledger.ErrUsed)
 }
 
 func TestOfTwoWhoUseACodeAtOnceOneWins(t *testing.T) {
@@ -76,7 +120,8 @@ func TestOfTwoWhoUseACodeAtOnceOneWins(t *testing.T) {
 		errs := make([]error, 8)
 		won := make([]ledger.Secret, 8)
 		for i := range errs {
-			all.Go(func() { _, won[i], errs[i] = books[i%2].Redeem(context.Background(), code) })
+			won[i] = ledger.NewSecret()
+			all.Go(func() { _, errs[i] = books[i%2].Redeem(context.Background(), code, won[i]) })
 		}
 		all.Wait()
 		winners := 0
@@ -117,7 +162,7 @@ func TestWhyACodeIsRefused(t *testing.T) {
 		"revoked":   {revoked, ledger.ErrWithdrawn, "never"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			city, _, err := l.Redeem(t.Context(), row.code)
+			city, err := l.Redeem(t.Context(), row.code, ledger.NewSecret())
 			if !errors.Is(err, row.want) || city.Name != row.city {
 				t.Errorf("got %q, %v, want %q, %v", city.Name, err, row.city, row.want)
 			}
@@ -144,7 +189,8 @@ func TestRevokedRotatedAndGranted(t *testing.T) {
 	if _, err := l.Admit(t.Context(), first); err != nil {
 		t.Errorf("the old credential is good until the new one is taken: %v", err)
 	}
-	city, second, err := l.Redeem(t.Context(), code)
+	second := ledger.NewSecret()
+	city, err := l.Redeem(t.Context(), code, second)
 	if err != nil || len(city.Grants) != 1 || city.Grants[0].Tree != "docs" || city.Rotated.IsZero() {
 		t.Errorf("rotated: %+v, %v", city, err)
 	}
@@ -175,7 +221,8 @@ func TestASecretShowsItselfNowhere(t *testing.T) {
 	folder := t.TempDir()
 	l := mustOpen(t, folder)
 	code := mustInvite(t, l, ledger.Invite{City: "a", Grants: ledger.Everything()})
-	_, credential, err := l.Redeem(t.Context(), code)
+	credential := ledger.NewSecret()
+	_, err := l.Redeem(t.Context(), code, credential)
 	if err != nil {
 		t.Fatal(err)
 	}

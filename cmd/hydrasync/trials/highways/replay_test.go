@@ -8,16 +8,18 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
-// tap passes a connection on and keeps what the caller sent.
+// tap passes a connection on and keeps what the caller sent. It can lose answers.
 type tap struct {
-	ln net.Listener
-	to string
+	ln   net.Listener
+	to   string
+	lose atomic.Int64 // of so many connections: what comes back once more than a ClientHello was said
 
 	mu   sync.Mutex
 	sent []*bytes.Buffer
@@ -54,7 +56,21 @@ func (p *tap) pass(in net.Conn) {
 	p.mu.Lock()
 	p.sent = append(p.sent, kept)
 	p.mu.Unlock()
-	go io.Copy(in, out)
+	lossy := p.lose.Add(-1) >= 0
+	var said atomic.Int64 // by the caller
+	go func() {
+		defer in.Close() // not before the capitol has done what it was asked for
+		b := make([]byte, 32<<10)
+		for {
+			n, err := out.Read(b)
+			if err != nil {
+				return
+			}
+			if !lossy || said.Load() == 1 {
+				_, _ = in.Write(b[:n]) // a caller that has gone is noticed when it is read
+			}
+		}
+	}()
 	b := make([]byte, 32<<10)
 	for {
 		n, err := in.Read(b)
@@ -64,6 +80,7 @@ func (p *tap) pass(in net.Conn) {
 		if err != nil {
 			return
 		}
+		said.Add(1)
 		if _, err := out.Write(b[:n]); err != nil {
 			return
 		}
