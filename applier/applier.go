@@ -23,16 +23,20 @@ type Applier struct {
 	*stock
 	highest  highest
 	verified atomic.Pointer[Report]
-	poke     chan struct{} // wakes Run
+	refused  atomic.Pointer[QuotaError] // nil: what came last was admitted
+	weight   atomic.Int64               // of sets that are prepared or applied
+	poke     chan struct{}              // wakes Run
 
 	mu       turn // held while the tree is changed
 	act      act
+	catchUp  catchUp
 	named    named // by a full comparison
 	doubts   doubts
 	stale    bool // a comparison may have left rows that it had made stale
 	forecast Forecast
 	settled  bool // once at least
 	closed   bool
+	overflow bool // something that lacked room is not among what is late
 	pledge   pledge
 }
 
@@ -117,7 +121,7 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 	defer a.mu.Unlock()
 	a.named = named{}
 	a.hauls.reset()
-	a.pledge = pledge{}
+	a.pledge, a.overflow = pledge{}, false
 	var err error
 	switch how {
 	case Resume:
@@ -182,7 +186,7 @@ func (a *Applier) Settle() {
 
 // Apply makes a set true. When it returns nil, everything is on disk and
 // recorded, save the paths that [Status] lists, and what [Applier.Complete] is to
-// make: then the position is not recorded before that. A [*HoldError] means that
+// make: then the position is not recorded before that. A [*HoldError] or [*QuotaError] means that
 // nothing was changed; a [*StateError] or [*RootError] that the set is to be
 // applied again later. Applying a set again changes nothing.
 func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
@@ -196,7 +200,7 @@ func (a *Applier) Apply(ctx context.Context, s Set, f Fetcher) error {
 	a.addDue(&s)
 	err := whole(a.apply(ctx, s, f, false))
 	a.troubles.setState(err)
-	if a.Behind() {
+	if a.Behind() || a.Short() != nil {
 		a.wake()
 	}
 	return err
@@ -247,9 +251,9 @@ func (a *Applier) applyRound(ctx context.Context, s Set, f Fetcher, again bool) 
 	r := newRound(ctx, a, s, f)
 	r.again = again
 	defer r.close()
-	steps := []func() error{r.plan, r.hold, r.stage, r.keepHolders, r.commit, r.place, r.clear, r.seal, r.record}
+	steps := []func() error{r.plan, r.hold, r.quota, r.room, r.stage, r.keepHolders, r.commit, r.place, r.clear, r.seal, r.record}
 	if a.cfg.DryRun {
-		steps = []func() error{r.plan, r.hold, r.count, r.record}
+		steps = []func() error{r.plan, r.hold, r.quota, r.count, r.record}
 	}
 	for _, step := range steps {
 		if err = step(); err != nil {

@@ -18,6 +18,8 @@ type Config struct {
 	MaxDelete   Limit         // zero: [DefaultMaxDelete]
 	Trash       time.Duration // how long replaced versions are kept; zero: [DefaultTrash]; negative: not at all
 	TrashMax    int64         // bytes of all of them; zero: [DefaultTrashMax]
+	Quota       Quota         // what it may hold
+	MinFree     Floor         // what stays free on its file system
 	VerifyEvery time.Duration // zero: [DefaultVerifyEvery]
 	Patience    time.Duration // how long a set waits for contents from the capitol; zero: [DefaultPatience]
 	DryRun      bool          // count what would change, write nothing

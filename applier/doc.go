@@ -27,6 +27,9 @@
 //     system refuses) blocks only itself, is listed, and is tried again.
 //   - Nothing is written outside the root; see package beneath.
 //   - A mass delete holds until a person confirms it.
+//   - A set after which the tree would be larger than its quota is refused as a whole, before
+//     anything of it is fetched. What would take the disk's free space below the floor waits,
+//     and all else goes on.
 //
 // # Large contents
 //

@@ -40,21 +40,37 @@ var (
 // StateError says that the destination takes no more writes: nothing of the
 // set counts, old files are whole, and applying it again resumes.
 type StateError struct {
-	State error // [ErrNoSpace] or [ErrReadOnly]
+	State error // [ErrNoSpace], [ErrReadOnly] or [ErrMinFree]
 	Err   error
 }
 
-func (e *StateError) Error() string { return "apply: " + e.State.Error() + ": " + e.Err.Error() }
+func (e *StateError) Error() string {
+	if e.State == ErrMinFree { // part of a sentence for people
+		return e.State.Error() + ": " + e.Err.Error()
+	}
+	return "apply: " + e.State.Error() + ": " + e.Err.Error()
+}
 
 // Unwrap gives both, for errors.Is.
 func (e *StateError) Unwrap() []error { return []error{e.State, e.Err} }
 
 // Hint says what a person can do.
 func (e *StateError) Hint() string {
-	if e.State == ErrReadOnly {
+	switch e.State {
+	case ErrMinFree:
+		return "make room on the destination's file system, or write a smaller min_free; hydrasync goes on by itself"
+	case ErrReadOnly:
 		return "the file system is mounted read-only, or turned so after an error: look at the kernel log, remount it"
 	}
 	return "free space, inodes or quota on the destination's file system; hydrasync goes on by itself"
+}
+
+// Held says whether err is a refusal of our own: a mass delete, or more than
+// a limit allows.
+func Held(err error) bool {
+	var hold *HoldError
+	var quota *QuotaError
+	return errors.As(err, &hold) || errors.As(err, &quota) || errors.Is(err, ErrMinFree)
 }
 
 // whole turns an errno that concerns all of the destination into its state.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/journal/chunk"
@@ -45,6 +46,7 @@ type hauls struct {
 // haul is one content: under way, or in staging.
 type haul struct {
 	node journal.NodeID // whose content the capitol is asked for
+	size int64          // of it
 	done chan struct{}  // closed when the rest is set
 	name string
 	hash []byte // see [journal.Seen]
@@ -57,6 +59,8 @@ type haul struct {
 type late struct {
 	entry journal.Entry
 	haul  *haul // nil: it waits for another node, and is tried again with every set
+	short bool  // or for room, and is tried again after
+	after time.Time
 }
 
 func newHauls(p *partials, lists *chunk.Store) *hauls {
@@ -75,7 +79,7 @@ func (h *hauls) start(f Fetcher, n *journal.Node, old *ancestor) *haul {
 		old.close()
 		return l
 	}
-	l, node, ctx := &haul{node: n.ID, done: make(chan struct{})}, *n, h.ctx
+	l, node, ctx := &haul{node: n.ID, size: n.Body.Size, done: make(chan struct{})}, *n, h.ctx
 	h.byBytes[node.Body.Digest] = l
 	h.running.Go(func() {
 		l.err = h.fetch(ctx, l, f, &node, old)
@@ -210,7 +214,11 @@ func (h *hauls) settle(entries []journal.Entry, left []*task) int {
 		}
 	}
 	for _, t := range left {
-		h.late[t.node.ID] = late{t.entry, t.haul}
+		l := late{entry: t.entry, haul: t.haul, short: t.short}
+		if t.short {
+			l.after = now().Add(roomAgain)
+		}
+		h.late[t.node.ID] = l
 		if t.haul.came() {
 			h.signalLocked()
 		}
@@ -232,14 +240,19 @@ func (l *haul) came() bool {
 }
 
 // due are the late nodes that a set has to try again: those whose content has come,
-// or will not, and those that wait for others. some says that there are any of the first.
+// or will not, those that wait for room, and those that wait for others. some says that there
+// are any but the last.
 func (h *hauls) due() (entries []journal.Entry, some bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	at := now()
 	for _, n := range h.late {
+		if n.short && at.Before(n.after) {
+			continue
+		}
 		if n.haul == nil || n.haul.came() {
 			entries = append(entries, n.entry)
-			some = some || n.haul != nil
+			some = some || n.haul != nil || n.short
 		}
 	}
 	slices.SortFunc(entries, func(a, b journal.Entry) int { return cmp.Compare(a.Seq, b.Seq) })

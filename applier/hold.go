@@ -151,20 +151,20 @@ func (r *round) countDoomed() (n int64) {
 		}
 	}
 	if full {
-		n = max(0, n-r.movedOut())
+		n = max(0, n-r.movedOut().Nodes)
 	}
 	return n
 }
 
-// movedOut counts the nodes that leave a removed directory in the same set.
-func (r *round) movedOut() (n int64) {
+// movedOut adds up the nodes that leave a removed directory in the same set, as they were.
+func (r *round) movedOut() (n journal.Sum) {
 	for _, t := range r.tasks {
 		if t.gone || !t.known || t.was != 0 || t.node.ID == journal.Root || t.old.Node.Parent == t.node.Parent {
 			continue
 		}
 		for id, hops := t.old.Node.Parent, 0; id != journal.Root && hops < maxDepth; hops++ {
 			if up := r.byID[id]; up != nil && up.gone {
-				n += 1 + t.old.Beneath.Nodes
+				n = n.Plus(journal.SumOf(&t.old.Node)).Plus(t.old.Beneath)
 				break
 			}
 			s, ok, err := row(r.ctx, r.journal, id)

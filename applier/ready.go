@@ -28,6 +28,10 @@ func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
 		return // closing
 	}
 	defer a.stock.life.RUnlock()
+	defer a.line.join(s)
+	if !a.ahead(s) {
+		return
+	}
 	p := preparing{applier: a, set: s}
 	var nodes []*journal.Node
 	for i := range s.Entries {
@@ -44,12 +48,13 @@ func (a *Applier) Prepare(ctx context.Context, s *Set, f Fetcher) {
 		}
 	}
 	p.all(ctx, nodes)
-	a.line.join(s)
 }
 
 // Drop gives back what Prepare made for a set that is not going to be applied.
 func (a *Applier) Drop(s *Set) {
 	a.line.leave(s)
+	a.weight.Add(-s.weight)
+	s.weight = 0
 	open := a.stock.enter()
 	if open {
 		defer a.stock.life.RUnlock()

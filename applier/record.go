@@ -45,7 +45,7 @@ func (r *round) position() (pos journal.Position, all bool) {
 	if !r.set.Position.IsZero() && (!r.set.Full || r.set.FullDone) {
 		r.pledge.given = r.set.Position
 	}
-	if late > 0 || r.pledge.given.IsZero() {
+	if late > 0 || r.overflow || r.pledge.given.IsZero() {
 		return pos, false
 	}
 	if r.pledge.given != r.journal.Position() {

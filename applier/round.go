@@ -9,7 +9,7 @@ import (
 )
 
 // round is one set on its way to the disk. Its steps run one after the other:
-// plan, hold, stage, place, clear, seal, record.
+// plan, hold, quota, room, stage, place, clear, seal, record.
 type round struct {
 	*Applier
 	ctx       context.Context
@@ -98,6 +98,7 @@ type task struct {
 	late     bool           // a directory that gets its mode when all is placed
 	met      bool           // its old object was looked for
 	stays    bool           // it was done from the start; unlike state, nobody changes it beside others
+	short    bool           // there is no room for its content
 	within   bool           // it goes with a directory that goes, and is counted there
 
 	state state

@@ -41,7 +41,7 @@ func (a *Applier) Run(ctx context.Context, f Fetcher) error {
 			a.report("sweep", a.trash.sweep(at))
 			sweep = now().Add(sweepEvery)
 		}
-		a.sleep(ctx, verify, sweep)
+		a.sleep(ctx, verify, sweep, a.hauls.callShort(at))
 	}
 }
 
@@ -72,7 +72,7 @@ func (a *Applier) report(what string, err error) {
 func (a *Applier) sleep(ctx context.Context, times ...time.Time) {
 	next := a.troubles.nextRetry()
 	for _, t := range times {
-		if next.IsZero() || t.Before(next) {
+		if next.IsZero() || !t.IsZero() && t.Before(next) {
 			next = t
 		}
 	}

@@ -18,6 +18,7 @@ type Set struct {
 
 	ready  map[journal.NodeID]*ready // made by Prepare
 	inLine bool                      // it was prepared, and waits for its turn
+	weight int64                     // bytes that it is counted with, see ahead
 }
 
 // Fetcher gets a range of a node's content from the capitol. An error with a

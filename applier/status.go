@@ -10,7 +10,8 @@ import (
 
 // Status is what a person or a program wants to know. Paths are bytes.
 type Status struct {
-	State     string             `json:"state"` // "ok", "held", "no space", "read-only", "destination lost"
+	State     string             `json:"state"`         // "ok", "held", "no space", "read-only", "destination lost"
+	Why       string             `json:"why,omitempty"` // held by a limit of its own: which, and what to do
 	Nodes     int64              `json:"nodes"`
 	Bytes     int64              `json:"bytes"`
 	Failed    []Trouble          `json:"failed,omitempty"` // tried again by itself
@@ -40,8 +41,26 @@ func (a *Applier) Status(ctx context.Context) (Status, error) {
 	if s.Hold != nil && !s.Hold.Confirmed {
 		s.State = "held"
 	}
+	a.tellLimits(&s)
 	s.Verified = a.verified.Load()
 	return s, errors.Join(unread, err)
+}
+
+// tellLimits says what quota and floor keep from coming.
+func (a *Applier) tellLimits(s *Status) {
+	var held interface {
+		error
+		Hint() string
+	}
+	var short *StateError
+	if refused := a.refused.Load(); refused != nil {
+		held = refused
+	} else if errors.As(a.Short(), &short) {
+		held = short
+	}
+	if held != nil && s.Hold == nil {
+		s.State, s.Why = "held", held.Error()+"; "+held.Hint()
+	}
 }
 
 // Behind says whether the disk is known to differ from what the capitol said:

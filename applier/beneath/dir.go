@@ -212,3 +212,12 @@ func (d *Dir) Sync() error {
 func (d *Dir) SyncAll() error {
 	return d.sys.change("syncfs", ".", func() error { return d.sys.kernel.SyncAll(d.fd) })
 }
+
+// Space is how many bytes of the directory's file system we may still use, and how many it has.
+func (d *Dir) Space() (free, all int64, err error) {
+	err = again(func() error {
+		free, all, err = d.sys.kernel.Space(d.fd)
+		return err
+	})
+	return free, all, fail("look at the free space of", "", err)
+}

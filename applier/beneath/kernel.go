@@ -35,6 +35,8 @@ type looking interface {
 	// Stat looks at a name, or with none at what is open.
 	Stat(fd int, name string) (Stat, error)
 	Readlink(dir int, name string) (string, error)
+	// Space is statfs(2): bytes of the file system of what is open that an ordinary user may use, and all.
+	Space(fd int) (free, all int64, err error)
 	// List visits every name but "." and "..", in any order.
 	List(dir int, visit func(name string) error) error
 }

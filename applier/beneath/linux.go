@@ -1,6 +1,8 @@
 package beneath
 
 import (
+	"cmp"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -52,6 +54,14 @@ func (Linux) Stat(fd int, name string) (Stat, error) {
 		return statx(fd, "", unix.AT_EMPTY_PATH)
 	}
 	return statx(fd, name, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// Space implements [Kernel].
+func (Linux) Space(fd int) (free, all int64, err error) {
+	var fs unix.Statfs_t
+	err = unix.Fstatfs(fd, &fs)
+	piece := cmp.Or(fs.Frsize, fs.Bsize)
+	return int64(fs.Bavail) * piece, int64(fs.Blocks) * piece, err
 }
 
 // Readlink implements [Kernel].

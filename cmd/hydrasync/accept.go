@@ -74,6 +74,7 @@ func (c *fileConf) acceptOne(h *highwayConf, sources []place, others []target) (
 	}
 	h.To = dst.full()
 	h.links, h.Proxy = nil, c.Registry.Proxy // this machine's own way out
+	h.boundsConf.within(&c.Bounds)
 	for _, from := range h.Sources {
 		h.links = append(h.links, c.linkTo(from))
 		h.Insecure = h.Insecure || h.links[len(h.links)-1].Insecure

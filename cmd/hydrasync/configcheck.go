@@ -96,7 +96,7 @@ func (h *highwayConf) problem(at string) *problem {
 	case h.ServeAs != "" && !journal.ValidName(h.ServeAs):
 		return &problem{at + "serve_as", fmt.Sprintf("%q is no name of a tree", h.ServeAs), "one path component"}
 	}
-	if p := h.Limit.problem(at + "limit"); p != nil {
+	if p := h.boundsConf.problem(at); p != nil {
 		return p
 	}
 	if p := h.proxyProblem(at); p != nil {

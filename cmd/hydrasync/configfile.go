@@ -18,6 +18,7 @@ type fileConf struct {
 	Name     string        `toml:"name"` // of this machine
 	State    string        `toml:"state"`
 	Roots    []string      `toml:"roots"`    // beneath which a plan of others may write here
+	Bounds   boundsConf    `toml:"bounds"`   // of what such a plan may take here
 	Registry registryConf  `toml:"registry"` // whose plan this machine follows
 	Links    []sourceConf  `toml:"source"`   // how it proves itself where that plan sends it
 	Serve    serveConf     `toml:"serve"`

@@ -51,14 +51,13 @@ func (v *verdict) Error() string { return fmt.Sprintf("exit code %d", v.code) }
 func codeOf(err error) int {
 	var own *failure
 	var used *journal.InUseError
-	var held *applier.HoldError
 	var exposed *stream.HintError
 	switch {
 	case errors.As(err, &own):
 		return own.code
 	case errors.As(err, &used):
 		return codeRunning
-	case errors.As(err, &held):
+	case applier.Held(err):
 		return codeHeld
 	case errors.As(err, &exposed):
 		return codeUsage

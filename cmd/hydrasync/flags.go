@@ -135,7 +135,7 @@ type replicaConf struct {
 	Trash       *duration `toml:"trash"` // 0 is off; nil is the default
 	TrashMax    size      `toml:"trash_max"`
 	VerifyEvery duration  `toml:"verify_every"`
-	Limit       rates     `toml:"limit"`
+	boundsConf
 
 	yes bool // never hold
 }
@@ -155,6 +155,9 @@ func (r *replicaConf) flags(f *pflag.FlagSet) {
 	f.Var(&r.TrashMax, "trash-max", "keep so many bytes of them at most")
 	f.Var(&r.VerifyEvery, "verify-every", "look for changes that others made in the replica this often")
 	f.Var(&r.Limit, "limit", "take so many bytes per second at most, or HOURS=RATE (repeatable, the first that fits counts); 0 is no limit")
+	f.Var(&r.MaxBytes, "max-bytes", "hold what would make the replica larger than this; 0 is no bound")
+	f.Var(&r.MaxPaths, "max-paths", "hold what would give it more paths than this; 0 is no bound")
+	f.Var(&r.MinFree, "min-free", "keep so much of the disk free, a size or a part like 5%; 0 is nothing")
 	f.BoolVar(&r.yes, "yes", false, "do not hold before a mass delete")
 }
 

@@ -77,7 +77,8 @@ func openCity(conf highwayConf, w cityWorld) (*city, error) {
 	if err := c.keepRuns(); err != nil {
 		return nil, errors.Join(err, c.disk.Close())
 	}
-	c.follow = &follow.Follower{Disk: c.disk, Client: client, Sight: c.sight, Once: w.once}
+	c.follow = &follow.Follower{Disk: c.disk, Client: client, Sight: c.sight, Once: w.once,
+		Whole: func() bool { return c.walked == nil || c.walked.Load() != nil }}
 	return c, nil
 }
 
@@ -122,7 +123,7 @@ func (h *highwayConf) origins() (all []stream.Origin, err error) {
 // applier is the configuration of the room that writes.
 func (c *highwayConf) applier(log zerolog.Logger) applier.Config {
 	a := applier.Config{Root: c.To, Prune: c.Prune, MaxDelete: c.MaxDelete.Limit, Trash: time.Duration(*c.Trash),
-		TrashMax: int64(c.TrashMax), VerifyEvery: time.Duration(c.VerifyEvery), Log: log}
+		TrashMax: int64(c.TrashMax), VerifyEvery: time.Duration(c.VerifyEvery), Quota: c.quota(), MinFree: c.MinFree.Floor, Log: log}
 	if *c.Trash == 0 {
 		a.Trash = -1
 	}

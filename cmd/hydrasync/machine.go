@@ -16,6 +16,7 @@ type machineConf struct {
 	URL      string        `toml:"url"` // where its trees are served
 	State    string        `toml:"state"`
 	Roots    []string      `toml:"roots"`
+	Bounds   *boundsConf   `toml:"bounds"`
 	Serve    *serveConf    `toml:"serve"`
 	Registry *registryConf `toml:"registry"`
 }
@@ -48,6 +49,9 @@ func (c *fileConf) become(name string) {
 	}
 	if m.Roots != nil {
 		c.Roots = m.Roots
+	}
+	if m.Bounds != nil {
+		c.Bounds = *m.Bounds
 	}
 	if m.Serve != nil {
 		c.Serve, c.served = *m.Serve, true
@@ -100,6 +104,9 @@ func (c *fileConf) machineProblem() *problem {
 		if !filepath.IsAbs(dir) {
 			return &problem{"roots", fmt.Sprintf("root %q is not an absolute path", dir), `write roots = ["/srv"]`}
 		}
+	}
+	if p := c.Bounds.problem("bounds."); p != nil {
+		return p
 	}
 	if p := c.Registry.proxyProblem("registry."); p != nil {
 		return p

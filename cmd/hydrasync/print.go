@@ -84,6 +84,9 @@ func printHighway(line liner, h *highwayReport) {
 	if h.Limit != "" {
 		line("limit", "%s", h.Limit)
 	}
+	if h.Bounds != "" {
+		line("bounds", "%s", h.Bounds)
+	}
 	if h.Proven != nil {
 		line("compared", "%s", ago(*h.Proven))
 	}

@@ -18,7 +18,8 @@ import (
 // [{at = "08:00-18:00", rate = "2MiB"}, {rate = "10MiB"}]. It is a flag value too.
 type rates struct {
 	rules []rule
-	bad   error // what a file says wrong, for [rates.problem]
+	most  *rates // that another may take at the same hour; nil: it is alone
+	bad   error  // what a file says wrong, for [rates.problem]
 }
 
 type rule struct {
@@ -115,6 +116,14 @@ func (r *rates) String() string {
 
 // at is the limit of a moment; 0 is none.
 func (r *rates) at(t time.Time) bandwidth {
+	own := r.own(t)
+	if r.most != nil {
+		own.size = smaller(own.size, r.most.at(t).size)
+	}
+	return own
+}
+
+func (r *rates) own(t time.Time) bandwidth {
 	for _, one := range r.rules {
 		if len(one.at) == 0 || one.at[0].Has(t) {
 			return one.rate
@@ -129,6 +138,9 @@ func (r *rates) timed() bool { return len(r.spans()) > 0 }
 func (r *rates) spans() (all []hours.Span) {
 	for _, one := range r.rules {
 		all = append(all, one.at...)
+	}
+	if r.most != nil {
+		all = append(all, r.most.spans()...)
 	}
 	return all
 }

@@ -62,6 +62,7 @@ type highwayReport struct {
 	InStep        bool           `json:"in_step"`
 	Proven        *time.Time     `json:"proven,omitempty"` // when both digests were last compared
 	Limit         string         `json:"limit,omitempty"`  // of bandwidth, now
+	Bounds        string         `json:"bounds,omitempty"` // of what the replica may take of its disk
 	Opens         *time.Time     `json:"opens,omitempty"`  // outside of its hours: when they begin
 	Disk          applier.Status `json:"disk"`
 }
@@ -152,6 +153,7 @@ func (c *city) report(ctx context.Context) (report, error) {
 	r.State, r.Why = c.state(&now, &disk)
 	r.blame(r.fill(ctx, c.disk.Journal()))
 	r.blame(unread)
+	h.Bounds = c.conf.boundsConf.text(r.Paths, r.Bytes)
 	return r, nil
 }
 
@@ -185,6 +187,9 @@ func (c *city) why(disk *applier.Status) string {
 	if disk.Hold != nil {
 		err := &applier.HoldError{Root: c.conf.To, Hold: *disk.Hold}
 		return err.Error() + "; " + err.Hint()
+	}
+	if disk.Why != "" {
+		return disk.Why
 	}
 	now, _ := c.sight.look()
 	if now.Link.Err == nil {

@@ -18,6 +18,7 @@ type Disk struct {
 	Seen   func(path string, content []byte)
 	Hidden string // a name in the root that readers of the tree do not look at
 	Weak   bool   // see the package
+	Size   int64  // that Space tells of; 0: there is always enough
 
 	mu    sync.Mutex
 	root  *inode

@@ -119,6 +119,26 @@ func (d *Disk) Find(string) (beneath.Stat, error) {
 // ReadOnly implements [beneath.Kernel].
 func (d *Disk) ReadOnly(string) bool { return false }
 
+// Space implements [beneath.Kernel]: what is in files that can be reached takes room, and nothing else.
+func (d *Disk) Space(int) (free, all int64, err error) {
+	defer d.leave()
+	if err := d.enter(); err != nil {
+		return 0, 0, err
+	}
+	if d.Size == 0 {
+		return 1 << 50, 1 << 50, nil
+	}
+	return d.Size - d.root.bytes(), d.Size, nil
+}
+
+func (n *inode) bytes() (sum int64) {
+	sum = int64(len(n.data))
+	for _, e := range n.names {
+		sum += e.node.bytes()
+	}
+	return sum
+}
+
 // Unlogged implements [beneath.Kernel]: a flush forgets nothing that belongs to it here.
 func (d *Disk) Unlogged(string) bool { return false }
 

@@ -25,9 +25,11 @@ type Follower struct {
 	Disk   *applier.Applier
 	Client *stream.Client
 	Sight  Sight
-	Once   bool // what needs a person ends the command
+	Once   bool        // what needs a person ends the command
+	Whole  func() bool // with Once: the capitol tells of what is there, not of what was when it was stopped; nil: always
 
-	owed owed
+	owed  owed
+	whole bool // it was so when the connection began
 }
 
 // owed is since when a difference is explained by contents that moved on at the capitol.
@@ -62,6 +64,7 @@ type Sight interface {
 // Position is what to resume from, and whether there is content to compare.
 func (f *Follower) Position(ctx context.Context) (journal.Position, bool, error) {
 	has, err := f.Disk.Filled()
+	f.whole = f.Whole == nil || f.Whole() // before the capitol says anything
 	return f.Disk.Journal().Position(), has, err
 }
 
@@ -69,6 +72,9 @@ func (f *Follower) Position(ctx context.Context) (journal.Position, bool, error)
 // under the same epoch that only compaction made necessary, ids mean what they
 // meant; otherwise they may not.
 func (f *Follower) Begin(ctx context.Context, w stream.Welcome) error {
+	if err := f.Disk.Admit(ctx, applier.Total{Paths: w.Nodes, Bytes: w.Bytes, At: w.Position, Full: w.Mode == stream.Full}); err != nil {
+		return f.judge(err)
+	}
 	how := applier.Resume
 	if w.Mode == stream.Full {
 		how = applier.Renumber
@@ -112,10 +118,17 @@ func (w *work) Drop() { w.Disk.Drop(&w.set) }
 // Apply makes the set true. What the disk refuses as a whole ends the
 // connection: the next one brings the newest states, so a hold ends by itself
 // when the source is whole again.
-func (w *work) Apply(ctx context.Context) (journal.Position, error) {
+func (w *work) Apply(ctx context.Context) (pos journal.Position, err error) {
 	do := func() error { return w.Disk.Apply(ctx, w.set, w.Follower) }
 	if len(w.set.Entries) == 0 && w.set.Position.IsZero() && !w.set.FullDone {
 		do = func() error { return w.Disk.Complete(ctx, w.Follower) }
+	}
+	if w.Once { // it would wait for room for ever
+		defer func() {
+			if err == nil {
+				err = w.judge(w.Disk.Short())
+			}
+		}()
 	}
 	var along int64 // content that came with its entries
 	for _, body := range w.set.Bodies {
@@ -133,8 +146,7 @@ func (w *work) Apply(ctx context.Context) (journal.Position, error) {
 
 // judge notes why the disk refuses and, if the command is to end by itself, ends it.
 func (f *Follower) judge(err error) error {
-	var held *applier.HoldError
-	if f.Once && errors.As(err, &held) {
+	if f.Once && f.whole && applier.Held(err) {
 		return &Final{err}
 	}
 	return err
@@ -145,6 +157,9 @@ func (f *Follower) judge(err error) error {
 func (f *Follower) Heartbeat(ctx context.Context, b stream.Beat) error {
 	own := f.Disk.Journal().Position()
 	f.Sight.Heard(b.Position, own)
+	if err := f.Disk.Overflowed(); err != nil {
+		return err
+	}
 	if own.Epoch != b.Position.Epoch || own.Seq != b.Position.Seq {
 		return nil
 	}
