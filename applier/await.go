@@ -69,12 +69,15 @@ func (r *round) leave(t *task) {
 
 // keepHolders keeps what is to go where it is as long as the node that takes its name
 // is not here: a name that leads somewhere at every moment at the capitol does so
-// here.
+// here. Not where the directory goes, too: nobody comes to that place any more.
 func (r *round) keepHolders() error {
 	if !slices.ContainsFunc(r.tasks, func(t *task) bool { return t.gone && t.state == todo }) {
 		return nil
 	}
 	for _, n := range r.missing() {
+		if r.underground(n.Parent) {
+			continue
+		}
 		at := spot{n.Parent, n.Name}
 		id, err := r.places.holder(at)
 		if err != nil {

@@ -324,3 +324,27 @@ func TestANameWhoseNextContentMovedOnIsNotMissing(t *testing.T) {
 	c.equal(t, dir)
 	healthy(t, a, dir)
 }
+
+// The file that is to take the name never comes: its directory goes. Then nothing is waited
+// for any more, or the city would not be in step before something else changes.
+func TestWhatWasKeptForAnotherGoesWithItsDirectory(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newCapitol()
+	c.inline = 0
+	d := c.dir(journal.Root, "d")
+	old := c.file(d, "name", "old")
+	mustApply(t, a, c.set(), c)
+	c.remove(old)
+	c.file(d, "name", "moved on")
+	lost := fetcher(func(context.Context, journal.Node, int64, int64, io.Writer) error { return movedOn{} })
+	mustApply(t, a, c.set(), lost)
+	c.remove(d)
+	set := c.set()
+	mustApply(t, a, set, c)
+	if a.Confirmed() != set.Position {
+		t.Error("something is still late")
+	}
+	a.Settle()
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
