@@ -1,10 +1,9 @@
-//go:build sim
-
 package sim
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,6 +51,7 @@ type life struct {
 	proven journal.Position
 	head   journal.Position
 	failed int64
+	last   time.Time // when something was applied
 	tries  int
 	met    chan struct{} // closed with the first welcome
 	once   sync.Once
@@ -204,6 +204,18 @@ func (c *city) trouble(op string) error {
 	return nil
 }
 
+// tell is what the process says of itself.
+func (l *life) tell() string {
+	l.mu.Lock()
+	a, last := l.a, l.last
+	l.mu.Unlock()
+	if a == nil {
+		return "not open"
+	}
+	st, err := a.Status(context.Background())
+	return fmt.Sprintf("at %d, confirmed %d, applied last %v, %+v, %v", a.Journal().Position().Seq, a.Confirmed().Seq, last, st, err)
+}
+
 // What a sight hears.
 
 func (l *life) state(st stream.State) {
@@ -218,8 +230,12 @@ func (l *life) Begin(w stream.Welcome) {
 	l.mu.Unlock()
 }
 
-func (l *life) Applied(int, journal.Position) {}
-func (l *life) Fetched(int64)                 {}
+func (l *life) Applied(int, journal.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = time.Now()
+}
+func (l *life) Fetched(int64) {}
 func (l *life) Heard(head, _ journal.Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

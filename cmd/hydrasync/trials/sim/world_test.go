@@ -1,5 +1,3 @@
-//go:build sim
-
 package sim
 
 import (
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/hydrasync/hydrasync/stream"
-	"golang.org/x/sys/unix"
 )
 
 // world is one history.
@@ -153,6 +150,7 @@ func (w *world) waiting() (calls []*call, roads []*road) {
 	w.roads = slices.DeleteFunc(w.roads, func(r *road) bool {
 		return r.up.over() && r.down.over()
 	})
+	slices.SortStableFunc(w.roads, func(a, b *road) int { return strings.Compare(a.name, b.name) })
 	for _, r := range w.roads {
 		if r.up.waits() > 0 || r.down.waits() > 0 {
 			roads = append(roads, r)
@@ -167,6 +165,10 @@ func (p *pipe) over() bool {
 	return p.err != nil && len(p.arrived) == 0
 }
 
+// pauses are how long nothing happens, and a little longer: a time at which the product wakes by
+// itself is never just then, or it would be the runtime's dice that say who is first.
+var pauses = []time.Duration{time.Millisecond, 20 * time.Millisecond, 200 * time.Millisecond, 3 * time.Second, 20 * time.Second}
+
 // step lets one thing happen.
 func (w *world) step() {
 	synctest.Wait()
@@ -179,7 +181,7 @@ func (w *world) step() {
 		what := w.source.act()
 		w.say("source, now at %d: %s", w.source.j.Position().Seq, what)
 	case n < 22 || len(calls)+len(roads) == 0:
-		d := []time.Duration{time.Millisecond, 20 * time.Millisecond, 200 * time.Millisecond, 3 * time.Second, 20 * time.Second}[w.dice.IntN(5)]
+		d := pauses[w.dice.IntN(len(pauses))] + time.Duration(w.dice.IntN(999_999))
 		w.say("%v pass", d)
 		time.Sleep(d)
 	case w.dice.IntN(len(calls)+len(roads)) < len(calls):
@@ -189,16 +191,28 @@ func (w *world) step() {
 	}
 }
 
-// pass lets a call go on, or fail.
+// pass lets a call go on, or fail, and with it all that look the same: which of them came
+// first only the runtime's dice know.
 func (w *world) pass(c *call, err error) {
 	w.mu.Lock()
-	w.calls = slices.DeleteFunc(w.calls, func(o *call) bool { return o == c })
+	var passed []*call
+	w.calls = slices.DeleteFunc(w.calls, func(o *call) bool {
+		same := o.life == c.life && o.op == c.op && o.name == c.name
+		if same {
+			passed = append(passed, o)
+		}
+		return same
+	})
 	w.mu.Unlock()
 	if err == nil {
 		err = c.life.city.trouble(c.op)
 	}
-	w.say("%s: %s %q: %v", c.life.city.name, c.op, c.name, err)
-	c.pass <- err
+	for range passed {
+		w.say("%s: %s %q: %v", c.life.city.name, c.op, c.name, err)
+	}
+	for _, o := range passed {
+		o.pass <- err
+	}
 }
 
 func (w *world) deliver(r *road) {
@@ -208,128 +222,6 @@ func (w *world) deliver(r *road) {
 	}
 	p.deliver(w.dice.IntN(10) > 0)
 	w.say("%s: a message goes %s", r.name, way)
-}
-
-// fault lets something break.
-func (w *world) fault(calls []*call) {
-	c := w.cities[w.dice.IntN(len(w.cities))]
-	switch n := w.dice.IntN(12); {
-	case n < 2 && len(w.roads) > 0:
-		r := w.roads[w.dice.IntN(len(w.roads))]
-		w.say("%s is cut", r.name)
-		r.cut()
-	case n == 2 && len(w.roads) > 0:
-		r := w.roads[w.dice.IntN(len(w.roads))]
-		w.say("%s swallows everything", r.name)
-		r.up.swallow()
-		r.down.swallow()
-	case n < 5 && len(calls) > 0 && w.harsh:
-		w.pass(calls[w.dice.IntN(len(calls))], []error{unix.EIO, unix.ENOSPC}[w.dice.IntN(2)])
-	case n == 5 && w.harsh:
-		c.mu.Lock()
-		c.full = !c.full
-		w.say("the disk of %s is full: %v", c.name, c.full)
-		c.mu.Unlock()
-	case n == 6:
-		w.say("%s is killed", c.name)
-		c.kill(1)
-	case n == 7:
-		kept := []float64{0, 0.5, 1}[w.dice.IntN(3)]
-		w.say("the power of %s goes, %v is kept, weak %v", c.name, kept, c.disk.Weak)
-		c.kill(kept)
-	case n == 8:
-		w.say("the capitol is killed")
-		w.source.restart()
-	case n == 9 && w.dice.IntN(3) == 0:
-		lost := w.dice.IntN(3) == 0
-		w.say("the capitol comes back with an older journal, or none: %v", lost)
-		w.source.back(lost)
-	case n == 9:
-		w.say("the capitol's journal is copied")
-		w.source.keep()
-	case n > 9:
-		w.stranger(c)
-	}
-}
-
-// stranger writes a file of its own into a city.
-func (w *world) stranger(c *city) {
-	var dirs []string
-	for path, n := range c.disk.Tree() {
-		if n.Type == unix.S_IFDIR {
-			dirs = append(dirs, path)
-		}
-	}
-	slices.Sort(dirs)
-	w.mu.Lock()
-	text := fmt.Sprintf("a stranger's %d", len(w.strangers))
-	w.strangers[text] = true
-	w.mu.Unlock()
-	name := []string{"a", "b", "c", "mine"}[w.dice.IntN(4)]
-	path := strings.TrimPrefix(dirs[w.dice.IntN(len(dirs))]+"/"+name, "/")
-	err := c.disk.Put(path, text)
-	w.say("a stranger puts %q into %s: %v", path, c.name, err)
-	if err == nil {
-		w.put[text] = c
-	}
-}
-
-// heal ends all faults, and waits until every city says that it has everything.
-func (w *world) heal() {
-	w.say("all is calm")
-	for _, c := range w.cities {
-		c.mu.Lock()
-		c.full = false
-		c.mu.Unlock()
-	}
-	w.mu.Lock()
-	w.calm = true
-	calls, roads := w.calls, slices.Clone(w.roads)
-	w.calls = nil
-	w.mu.Unlock()
-	for _, c := range calls {
-		c.pass <- nil
-	}
-	for _, r := range roads {
-		for r.up.deliver(true)+r.down.deliver(true) > 0 {
-		}
-	}
-	for waited, d := time.Duration(0), time.Second; ; waited, d = waited+d, min(2*d, time.Minute) {
-		synctest.Wait()
-		why := w.behind()
-		if why == "" || w.isBroken() {
-			return
-		}
-		if waited > patience {
-			w.broken("not in step after %v: %s", patience, why)
-			return
-		}
-		time.Sleep(d)
-	}
-}
-
-// patience is how long after the last fault everything has to be as it should. The
-// longest wait of the product is the one before failed paths are tried again.
-const patience = 40 * time.Minute
-
-// behind says which city does not say that it has everything.
-func (w *world) behind() string {
-	head := w.source.j.Position()
-	for _, c := range w.cities {
-		l := c.life
-		l.mu.Lock()
-		link, proven, failed, err := l.link, l.proven, l.failed, l.err
-		l.mu.Unlock()
-		if link.Phase != stream.Connected || proven != head || failed > 0 {
-			return fmt.Sprintf("%s is %v (%v), proven at %d of %d, %d paths failed, %v", c.name, link.Phase, link.Err, proven.Seq, head.Seq, failed, err)
-		}
-		if !c.direct() { // it agrees with its relay, which may have more to do
-			if err := w.unlike(c, w.source.nodes); err != nil {
-				return fmt.Sprintf("%s: %v", c.name, err)
-			}
-		}
-	}
-	return ""
 }
 
 // history runs one seed and says what broke.
@@ -374,24 +266,5 @@ func (w *world) found() {
 		fallthrough
 	default:
 		w.cities = append(w.cities, newCity(w, "city", false, "capitol"))
-	}
-}
-
-// judge looks at what is left when all say that it is well.
-func (w *world) judge() {
-	if w.isBroken() {
-		return
-	}
-	s := w.source
-	for _, id := range s.ids() { // or the simulation itself is at fault
-		if r, err := s.j.Node(context.Background(), id); err != nil || r.Gone || !r.Node.Equal(s.nodes[id].node) {
-			w.broken("the source's journal has of node %d %+v (%v), its tree %+v", id, r, err, s.nodes[id].node)
-		}
-	}
-	for _, c := range w.cities {
-		if err := w.unlike(c, s.nodes); err != nil {
-			w.broken("%s is not what the source is: %v; it has %s", c.name, err, c.tree())
-		}
-		w.strangersAreSafe(c)
 	}
 }
