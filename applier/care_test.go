@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -418,5 +419,39 @@ func TestADryRunOnlyCounts(t *testing.T) {
 	}
 	if after := fmt.Sprint(tree(dir)); after != before || !fileIs(dir, "d/f", "12345") {
 		t.Errorf("it changed %s to %s", before, after)
+	}
+}
+
+// TestWhatComesIntoADirectoryThatGoesIsKept: somebody puts a file into it between the look
+// and the removal.
+func TestWhatComesIntoADirectoryThatGoesIsKept(t *testing.T) {
+	for _, trash := range []string{"on", "off"} {
+		t.Run("trash "+trash, func(t *testing.T) {
+			dir := t.TempDir()
+			armed, came := false, false
+			a := city(t, dir, withTrash(trash), func(cfg *applier.Config) {
+				cfg.Calls = watch(func(op, name string) {
+					if armed && !came && (op == "rename" || op == "unlink") {
+						came = true
+						mustWrite(t, filepath.Join(dir, "d", "sub", "mine"), "a stranger's")
+					}
+				})
+			})
+			c := newCapitol()
+			d := c.dir(journal.Root, "d")
+			c.file(c.dir(d, "sub"), "ours", "ours")
+			c.file(journal.Root, "stays", "stays")
+			mustApply(t, a, c.set(), c)
+			c.remove(d)
+			armed = true
+			mustApply(t, a, c.set(), c)
+			c.equal(t, dir)
+			kept := slices.ContainsFunc(tree(filepath.Join(dir, applier.StateName, "trash")), func(path string) bool {
+				return filepath.Base(path) == "mine"
+			})
+			if !came || !kept {
+				t.Errorf("it came: %v, it is in the trash: %v", came, kept)
+			}
+		})
 	}
 }

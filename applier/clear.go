@@ -55,12 +55,33 @@ func (r *round) remove(t *task) error {
 	switch {
 	case err != nil:
 		return err
+	case !foreign && r.trash.age < 0:
+		return r.dropDir(t, at)
 	case !foreign:
 		return r.discard(at, t.id(), &t.old, false)
 	case at == spot{t.old.Node.Parent, t.old.Node.Name} && at.parent != journal.Parked:
 		return r.removeOurs(&t.old, at)
 	}
 	return r.discard(at, t.id(), &t.old, true)
+}
+
+// dropDir takes a directory out of the tree and looks once more what is in it: somebody may
+// have put something there since. It is removed when the set is recorded.
+func (r *round) dropDir(t *task, at spot) error {
+	temp := spot{inStaging, tempName()}
+	if err := r.rename(at, temp, beneath.NoReplace); err != nil {
+		return absent(err)
+	}
+	r.places.put(t.id(), temp)
+	foreign, err := r.foreignIn(t.id())
+	switch {
+	case err != nil:
+		return err
+	case foreign:
+		return r.discard(temp, t.id(), &t.old, true)
+	}
+	r.left = append(r.left, temp.name)
+	return nil
 }
 
 var errForeign = errors.New("foreign")

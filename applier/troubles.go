@@ -16,10 +16,13 @@ import (
 // it again.
 const maxTroubles = 1000
 
-// retryFirst and retryLast bound the pause before failed paths are tried again.
+// The pause before failed paths are tried again doubles from retryFirst to retryLast. Trying
+// may fetch their contents anew: for so many bytes it is a second longer, up to retryMost.
 const (
 	retryFirst = 5 * time.Second
-	retryLast  = 5 * time.Minute
+	retryLast  = 30 * time.Second
+	retryBytes = 1 << 20
+	retryMost  = 5 * time.Minute
 )
 
 // Trouble is a path that could not be made as the capitol says.
@@ -86,7 +89,7 @@ func (t *troubles) add(e journal.Entry, path string, err error, owed bool) {
 		}
 		old = &trouble{Trouble: Trouble{Since: now()}}
 		t.paths[id] = old
-		t.pause, t.retry = retryFirst, now().Add(retryFirst)
+		t.soonLocked()
 	}
 	old.entry, old.owed, old.Path, old.Why = e, owed, path, err.Error()
 	old.Tries++
@@ -121,13 +124,25 @@ func (t *troubles) due(now time.Time) []journal.Entry {
 	if t.retry.IsZero() || now.Before(t.retry) {
 		return nil
 	}
-	t.pause = min(2*t.pause, retryLast)
-	t.retry = now.Add(t.pause)
 	entries := make([]journal.Entry, 0, len(t.paths))
+	var bytes int64
 	for _, id := range slices.Sorted(maps.Keys(t.paths)) {
-		entries = append(entries, t.paths[id].entry)
+		e := t.paths[id].entry
+		entries = append(entries, e)
+		bytes += min(e.Change.Node.Body.Size, int64(retryMost/time.Second)*retryBytes)
 	}
+	t.pause = min(2*t.pause, retryLast)
+	t.retry = now.Add(min(t.pause+time.Duration(bytes/retryBytes)*time.Second, retryMost))
 	return entries
+}
+
+// soonLocked lets a path that has just failed, and with it all others, have its next turn
+// soon, but takes nobody's turn that is sooner.
+func (t *troubles) soonLocked() {
+	t.pause = retryFirst
+	if soon := now().Add(retryFirst); t.retry.IsZero() || soon.Before(t.retry) {
+		t.retry = soon
+	}
 }
 
 // wanted adds the nodes whose newer state is still to come.

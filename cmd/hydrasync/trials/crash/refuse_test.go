@@ -151,7 +151,7 @@ func (w *scene) honest() (note string, err error) {
 			return note, nil
 		}
 	}
-	for end := time.Now().Add(patience / 10); err != nil && time.Now().Before(end); time.Sleep(grace) {
+	for end := time.Now().Add(patience / 4); err != nil && time.Now().Before(end); time.Sleep(grace) {
 		note, err = w.saidNow() // a busy machine is late, not dishonest
 	}
 	return note, err

@@ -19,7 +19,7 @@ const (
 
 	// patience is how long anything may take. The machine may be busy with other
 	// things: it is a bound, not a measure.
-	patience = 6 * time.Minute // longer than a path that failed may wait for its next turn
+	patience = 2 * time.Minute // longer than four turns of a path that failed
 )
 
 // foreign says whether a name was put into the replica by somebody else.

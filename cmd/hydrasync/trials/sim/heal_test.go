@@ -44,9 +44,9 @@ func (w *world) heal() {
 	}
 }
 
-// patience is how long after the last fault everything has to be as it should. The
-// longest wait of the product is the one before failed paths are tried again.
-const patience = 40 * time.Minute
+// patience is how long after the last fault everything has to be as it should: longer than
+// an attempt to connect and two turns of a path that failed.
+const patience = 5 * time.Minute
 
 // behind says which city does not say that it has everything.
 func (w *world) behind() string {
