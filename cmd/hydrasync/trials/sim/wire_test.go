@@ -164,7 +164,6 @@ func (addr) String() string  { return "127.0.0.1:1" }
 
 // port is where a server listens; it may be shut.
 type port struct {
-	mu      sync.Mutex
 	arrived chan net.Conn
 	shut    chan struct{}
 	once    sync.Once
