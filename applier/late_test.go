@@ -348,3 +348,38 @@ func TestWhatWasKeptForAnotherGoesWithItsDirectory(t *testing.T) {
 	c.equal(t, dir)
 	healthy(t, a, dir)
 }
+
+// A comparison wants a file whose content has moved on, and before all is here the file is
+// removed: what it was to take over goes, although no digest counts that.
+func TestWhatAComparisonLeavesGoesWhileSomethingIsLate(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir, impatient), newSlow()
+	f := c.file(journal.Root, "f", "old")
+	mustApply(t, a, c.set(), c)
+	c.inline = 0
+	c.write(f, "newer")
+	c.file(journal.Root, "large", large)
+	if err := a.Begin(t.Context(), applier.Renumber); err != nil {
+		t.Fatal(err)
+	}
+	mustApply(t, a, c.full(), movedOnBut{c, f})
+	c.remove(f)
+	mustApply(t, a, c.set(), c)
+	c.complete(t, a, c.position())
+	a.Settle()
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}
+
+// movedOnBut is a capitol that does not have a node's content any more.
+type movedOnBut struct {
+	*slow
+	id journal.NodeID
+}
+
+func (m movedOnBut) Fetch(ctx context.Context, n journal.Node, off, length int64, w io.Writer) error {
+	if n.ID == m.id {
+		return movedOn{}
+	}
+	return m.slow.Fetch(ctx, n, off, length, w)
+}

@@ -22,7 +22,7 @@ func (r *round) plan() error {
 	switch {
 	case r.set.FullDone:
 		rest = r.planUnnamed
-	case r.stale && !r.set.Full && !r.again && !r.journal.Position().IsZero():
+	case r.stale && !r.set.Full && !r.again && r.compared():
 		rest = r.planStale
 	default:
 		return nil
@@ -31,6 +31,12 @@ func (r *round) plan() error {
 		return err
 	}
 	return r.meetAll()
+}
+
+// compared says that a comparison, if there was one, has told all, also if not everything is
+// here yet: from then on nobody takes over what it left.
+func (r *round) compared() bool {
+	return !r.journal.Position().IsZero() || !r.pledge.given.IsZero()
 }
 
 func (r *round) meetAll() error {
