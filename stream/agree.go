@@ -12,15 +12,16 @@ import (
 
 // terms are what the handshake settled.
 type terms struct {
-	hello  Hello
-	every  time.Duration // between heartbeats, both ways
-	packs  bool          // the city takes packed messages
-	lists  bool          // the city may ask for chunks
-	kin    bool          // the city hears when the lineage changes
-	way    Lineage       // the one that it knows
-	mode   Mode
-	reason string           // for it
-	from   journal.Position // what the city has, unless it is compared
+	hello   Hello
+	every   time.Duration // between heartbeats, both ways
+	packs   bool          // the city takes packed messages
+	lists   bool          // the city may ask for chunks
+	kin     bool          // the city hears when the lineage changes
+	reports bool          // the city may report
+	way     Lineage       // the one that it knows
+	mode    Mode
+	reason  string           // for it
+	from    journal.Position // what the city has, unless it is compared
 }
 
 // shakeHands reads the hello and answers it. Nothing that it does takes longer
@@ -111,6 +112,9 @@ func (p *subscription) answer(ctx context.Context) error {
 	if p.kin {
 		m.Features = append(m.Features, featureLineage)
 	}
+	if p.reports {
+		m.Features = append(m.Features, featureReport)
+	}
 	message, err := p.srv.codec.pack(kindWelcome, toWelcome(m))
 	if err != nil {
 		return err
@@ -134,6 +138,7 @@ func (p *subscription) agree() {
 	}
 	p.packs = slices.Contains(p.hello.Features, featureZstd)
 	p.kin = slices.Contains(p.hello.Features, featureLineage)
+	p.reports = p.hears()
 	p.lists = p.tree.Lists != nil && slices.Contains(p.hello.Features, featureChunks)
 }
 

@@ -31,6 +31,7 @@ type City struct {
 	Calls    string // as it calls itself, escaped
 	Tree     string
 	Remote   string
+	Program  string   // its version, escaped
 	SubDirs  []string // escaped
 	Since    time.Time
 	Mode     Mode
@@ -91,7 +92,7 @@ func (s *standing) confirm(m Beat) error {
 func (p *subscription) status() City {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := City{Name: Display(cmp.Or(p.pass.City, p.hello.City)), Joined: p.pass.City != "", Calls: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(),
+	c := City{Name: Display(cmp.Or(p.pass.City, p.hello.City)), Joined: p.pass.City != "", Calls: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(), Program: Display(p.hello.Program),
 		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked, Waits: p.waits}
 	for _, d := range p.hello.SubDirs {
 		c.SubDirs = append(c.SubDirs, Display(d))

@@ -66,7 +66,8 @@ type ClientConfig struct {
 	SubDirs  []string
 	City     string // a name for people
 	As       string // by which name this city has joined; the capitol refuses a credential of another
-	Replica  string // this city's id in a [Lineage]; "" if it serves nobody
+	Replica  string // this city's id in a [Lineage]
+	Program  string // the version of this program, for people
 	Proxy    Proxy  // nil: straight
 	// Dial replaces the network; nil is TCP.
 	Dial      func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -76,7 +77,10 @@ type ClientConfig struct {
 	Return    time.Duration // while a further origin is followed, the ones before it are tried so often; zero: 2 min
 	Limit     *rate.Limiter // of bytes read; nil: none
 	OnState   func(State)   // called from Run at every change; must not block
-	Log       zerolog.Logger
+	// Report is called for each connection to a capitol that wants reports. It tells what
+	// there is to tell, at its own pace, until its context ends or telling fails. Nil: nothing is told.
+	Report func(ctx context.Context, tell func(Report) error)
+	Log    zerolog.Logger
 }
 
 // Retry bounds the waits between attempts, which double from First to Most and

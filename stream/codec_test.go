@@ -57,7 +57,7 @@ func someBatch() Batch {
 
 func someHello() Hello {
 	return Hello{Versions: []uint64{1, 2}, Tree: "src", Position: somePosition(), SubDirs: []string{"a", "b/\xff"},
-		Features: []string{"zstd"}, HasContent: true, Compare: true, City: "berlin\xff", Heartbeat: 15 * time.Second, Window: 8 << 20, Replica: "0a"}
+		Features: []string{"zstd"}, HasContent: true, Compare: true, City: "berlin\xff", Heartbeat: 15 * time.Second, Window: 8 << 20, Replica: "0a", Program: "v0.1.0"}
 }
 
 func someWelcome() Welcome {
@@ -71,6 +71,17 @@ func someLineage() Lineage {
 
 func someChunks() chunks {
 	return chunks{3, chunk.List{Grain: 14, Chunks: []chunk.Chunk{{Hash: 1<<64 - 2, Length: 9000}, {Hash: 7, Length: 100}}}}
+}
+
+var reportTime = time.Unix(1_790_000_000, 0).UTC()
+
+func someReport() Report {
+	at := func(ms int) time.Time { return reportTime.Add(-time.Duration(ms) * time.Millisecond) }
+	return Report{ID: "0b", Parent: "0a", Lost: Uncertain, LostSince: at(1),
+		Who: Who{Name: "k\xfcche", Role: RoleRelay, Address: "192.0.2.7", Serves: "[::]:49996", Version: "v0.1.0", TLS: true, From: "wss://mill.example/site", Tree: "site"},
+		Situation: Situation{State: "catching up", Why: "12 entries behind", Percent: 43, Since: at(2000),
+			Position: somePosition(), Behind: 12, Level: at(90_000)},
+		Verified: Verified{at(3_600_000), 1, 2, 3}}
 }
 
 // frames is every frame once, with what it decodes to.
@@ -105,6 +116,8 @@ func frames(c *codec) map[string]struct {
 		"chunks": {kindChunks, toChunks(someChunks()), someChunks(), func(p []byte) (any, error) { return c.decodeChunks(p) }},
 		"lineage": {kindLineage, wireLineage{toLineage(someLineage())}, someLineage(),
 			func(p []byte) (any, error) { return c.decodeLineage(p) }},
+		"report": {kindReport, toReport(someReport(), reportTime), someReport(),
+			func(p []byte) (any, error) { return c.decodeReport(p, reportTime) }},
 		"error": {kindError, toFault(fault{CodeTree, "no such tree", true}), fault{CodeTree, "no such tree", true},
 			func(p []byte) (any, error) { return c.decodeFault(p) }},
 	}
@@ -373,6 +386,9 @@ func FuzzMessages(f *testing.F) {
 			again(t, c, payload, c.decodeChunks, toChunks)
 		case kindLineage:
 			again(t, c, payload, c.decodeLineage, func(l Lineage) wireLineage { return wireLineage{toLineage(l)} })
+		case kindReport:
+			again(t, c, payload, func(p []byte) (Report, error) { return c.decodeReport(p, reportTime) },
+				func(r Report) wireReport { return toReport(r, reportTime) })
 		case kindContent:
 			again(t, c, payload, c.decodeContent, func(m content) wireContent { return wireContent{m.Request, m.Offset, m.Last, m.Bytes} })
 		}

@@ -77,12 +77,17 @@
 //
 //	1 hello    1 versions [uint], 2 tree, 3 position pos, 4 sub_dirs [bytes], 5 features [bytes],
 //	           6 has_content bool, 7 compare bool, 8 city's name, 9 heartbeat ms, 10 window bytes,
-//	           11 the name by which it has joined, 12 replica
+//	           11 the name by which it has joined, 12 replica, 13 version of its program
 //	2 want     1 request, 2 node, 3 digest, 4 generation, 5 offset, 6 length
 //	3 cancel   1 request
 //	4 pulse    1 position pos, 2 scope digest
 //	5 credit   1 consumed bytes
 //	6 list     1 request, 2 node, 3 digest            (feature "chunks")
+//	7 report   1 id, 2 parent, 3 name, 4 role (1 city, 2 relay, 3 capitol), 5 address,
+//	           6 serves, 7 version, 8 tls bool, 9 from, 10 state, 11 why, 12 percent, 13 since,
+//	           14 position pos, 15 behind, 16 level, 17 verified {1 at, 2 missing, 3 differs,
+//	           4 repaired}, 18 lost (1 unreachable, 2 uncertain), 19 lost since, 20 tree
+//	           (feature "report")
 //
 // # Frames of a capitol
 //
@@ -144,6 +149,18 @@
 // A relay may have only some sub_dirs. It refuses a hello that asks for more than that (error
 // 9, permanent). A relay whose lineage does not begin at a capitol compares nobody who has a
 // position: error 6. So it does with a city that is ahead of it, unless it was there itself.
+//
+// # Reports
+//
+// With the feature "report" a city says how its replica is, and a relay also how those are
+// that pull from it, directly or not: each in a frame of its own, when something of it is new. Times in
+// a report are ms before it was sent, at least 1; 0 is never. Parent is the id (as in a lineage) of the
+// place that is pulled from; serves, where it serves on; from, the URL that is followed; tree, its name there; behind, the
+// entries that it lacks; level, when both ends were last equal, if they are not.
+//
+// A report of the hello's replica has no name, any other has one. What the capitol knows of the city
+// itself takes the place of its parent, name, address, version and tls, and it is not lost. Reports of
+// places in the tree's lineage are dropped. Everything in a report is for people: nothing follows from it.
 //
 // # Order
 //

@@ -17,6 +17,7 @@ const (
 	kindPulse  kind = 4
 	kindCredit kind = 5
 	kindList   kind = 6
+	kindReport kind = 7
 
 	kindWelcome kind = 16
 	kindBatch   kind = 17
@@ -65,7 +66,8 @@ type Hello struct {
 	Heartbeat  time.Duration
 	Window     int64  // bytes of batches that the city takes before it grants credit
 	As         string // by which name the city believes to have joined; "" if it does not say
-	Replica    string // the city's own id in a [Lineage]; "" if it serves nobody
+	Replica    string // the city's own id in a [Lineage]
+	Program    string // the version of the city's program, for people
 }
 
 // Welcome is a capitol's answer to [Hello].

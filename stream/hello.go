@@ -23,6 +23,7 @@ type wireHello struct {
 	Window     int64        `cbor:"10,keyasint,omitempty"`
 	As         bstr         `cbor:"11,keyasint,omitempty"`
 	Replica    bstr         `cbor:"12,keyasint,omitempty"`
+	Program    bstr         `cbor:"13,keyasint,omitempty"`
 }
 
 type wireWelcome struct {
@@ -42,7 +43,7 @@ func toHello(h Hello) wireHello {
 	return wireHello{Versions: h.Versions, Tree: bstr(h.Tree), Position: toPosition(h.Position), SubDirs: toBytes(h.SubDirs),
 		Features: toBytes(h.Features), HasContent: h.HasContent, Compare: h.Compare, City: bstr(clip(h.City, MaxCityName)),
 		Heartbeat: h.Heartbeat.Milliseconds(), Window: h.Window,
-		As: bstr(clip(h.As, MaxCityName)), Replica: bstr(clip(h.Replica, MaxReplica))}
+		As: bstr(clip(h.As, MaxCityName)), Replica: bstr(clip(h.Replica, MaxReplica)), Program: bstr(clip(h.Program, MaxProgram))}
 }
 
 func (c *codec) decodeHello(payload []byte) (Hello, error) {
@@ -57,7 +58,7 @@ func (c *codec) decodeHello(payload []byte) (Hello, error) {
 	switch {
 	case len(w.Versions) == 0 || len(w.Versions) > MaxVersions:
 		return Hello{}, broken("%d versions", len(w.Versions))
-	case len(w.Tree) > MaxTreeName || len(w.City) > MaxCityName || len(w.As) > MaxCityName || len(w.Replica) > MaxReplica:
+	case len(w.Tree) > MaxTreeName || len(w.City) > MaxCityName || len(w.As) > MaxCityName || len(w.Replica) > MaxReplica || len(w.Program) > MaxProgram:
 		return Hello{}, broken("name too long")
 	case w.Heartbeat < 0 || w.Heartbeat > maxHeartbeat.Milliseconds():
 		return Hello{}, broken("heartbeat of %d ms", w.Heartbeat)
@@ -66,7 +67,7 @@ func (c *codec) decodeHello(payload []byte) (Hello, error) {
 	}
 	h := Hello{Versions: w.Versions, Tree: string(w.Tree), Position: position, HasContent: w.HasContent, Compare: w.Compare,
 		City: string(w.City), As: string(w.As), Replica: string(w.Replica), Heartbeat: time.Duration(w.Heartbeat) * time.Millisecond,
-		Window: w.Window}
+		Window: w.Window, Program: string(w.Program)}
 	if h.Features, err = fromBytes(w.Features, MaxFeatures, MaxFeature); err != nil {
 		return Hello{}, err
 	}

@@ -32,6 +32,7 @@ const (
 	MaxLineage     = 64        // places that a tree comes through
 	MaxText        = 4 << 10   // bytes of a text for people
 	MaxEntryPath   = 16 << 10  // bytes of an entry's path, which is for people only: longer ones lose their beginning
+	MaxProgram     = 64        // bytes of a program's version
 	MinWindow      = 2 << 20   // bytes
 	MaxWindow      = 256 << 20 // bytes
 )
@@ -55,6 +56,10 @@ const (
 	// settleTime after a batch the capitol proves "in step" by a heartbeat of
 	// its own accord; batches within it share one.
 	settleTime = 250 * time.Millisecond
+	// Of a report: a word (a version, a state), what explains it, and how long ago anything can be.
+	maxReportWord = 64
+	maxReportText = 1 << 10
+	maxAge        = 50 * 365 * 24 * time.Hour
 	// maxHeader is enough for any honest request.
 	maxHeader = 8 << 10
 )

@@ -54,6 +54,8 @@ func (p *subscription) hear(ctx context.Context, k kind, payload []byte) error {
 			return err
 		}
 		return p.flow.grant(m.Consumed)
+	case kindReport:
+		return p.hearReport(payload)
 	case kindPulse:
 		m, err := c.decodeBeat(payload)
 		if err != nil {

@@ -46,8 +46,8 @@ func (c *Client) connect(ctx context.Context, s Subscriber, o *origin, compare b
 	stopClosing := context.AfterFunc(life, cn.close)
 	defer stopClosing()
 	w, err := c.shakeHands(cn, Hello{Versions: []uint64{Version}, Tree: o.tree, Position: pos, SubDirs: c.cfg.SubDirs,
-		Features: []string{featureZstd, featureChunks, featureLineage}, HasContent: has, Compare: compare, City: c.cfg.City, As: c.cfg.As,
-		Heartbeat: c.cfg.Heartbeat, Window: c.cfg.Window, Replica: c.cfg.Replica})
+		Features: []string{featureZstd, featureChunks, featureLineage, featureReport}, HasContent: has, Compare: compare, City: c.cfg.City, As: c.cfg.As,
+		Heartbeat: c.cfg.Heartbeat, Window: c.cfg.Window, Replica: c.cfg.Replica, Program: c.cfg.Program})
 	if err != nil {
 		return false, err
 	}
@@ -87,6 +87,7 @@ func (s *session) run(ctx, life context.Context, sub Subscriber, end func()) err
 		beaten = s.pulse(life)
 		end()
 	})
+	running.Go(func() { s.report(life) })
 	running.Go(func() {
 		if better = s.client.seekBetter(life, s.origin); better != nil {
 			end()

@@ -60,7 +60,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		return // Upgrade has answered
 	}
 	conn := newConn(ws, h.live, MaxClientFrame)
-	pass, from := passOf(r.Context()), s.guard.remote(r)
+	pass, from, secure := passOf(r.Context()), s.guard.remote(r), r.TLS != nil || s.cfg.Proxy
 	done := s.linger(t)
 	after(r.Context(), func(ctx context.Context) {
 		defer done()
@@ -69,6 +69,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		defer context.AfterFunc(t.life, cancel)()
 		sub := newSubscription(s, t, conn)
 		sub.pass, sub.may, sub.visit.Remote = pass, may, from
+		sub.visit.TLS = secure
 		err := sub.run(ctx)
 		s.cfg.Log.Debug().Err(err).Str("tree", Display(t.Name)).Str("city", Display(sub.hello.City)).Msg("city left")
 	})

@@ -18,17 +18,25 @@ type Visitors interface {
 	Came(v *Visit)
 	// Left has nil if nothing was wrong. With [NoFault] the city was sent away, to come again.
 	Left(v *Visit, why error, whose Fault)
+	// Reported hears what a visitor says of itself, or of a replica beneath it. How often is the visitor's will.
+	Reported(v *Visit, r Report)
 	Refused(r Refusal)
 }
 
 // Visit is one subscription, from the hello to its end. Names are as they are.
 type Visit struct {
 	City   string // by which it has joined, else as it calls itself
+	Joined bool
 	Tree   string
 	Remote string // without the port
 	Since  time.Time
 	Mode   Mode
 	Reason string
+
+	Replica string // the city's id; "" if it says none
+	Place   string // of this end: the id in the tree's lineage
+	Program string // the version of the city's program
+	TLS     bool
 
 	entries, bytes atomic.Int64
 }
@@ -49,6 +57,7 @@ type Refusal struct {
 type nobody struct{}
 
 func (nobody) Came(*Visit)               {}
+func (nobody) Reported(*Visit, Report)   {}
 func (nobody) Left(*Visit, error, Fault) {}
 func (nobody) Refused(Refusal)           {}
 
@@ -56,6 +65,11 @@ func (nobody) Refused(Refusal)           {}
 func (p *subscription) arrive() {
 	p.visit.City = cmp.Or(p.pass.City, p.hello.City)
 	p.visit.Tree, p.visit.Since, p.visit.Mode, p.visit.Reason = p.tree.Name, p.joined, p.mode, p.reason
+	p.visit.Joined = p.pass.City != ""
+	p.visit.Replica, p.visit.Program = p.hello.Replica, p.hello.Program
+	if way := p.tree.lineage(); len(way) > 0 {
+		p.visit.Place = way[len(way)-1].ID
+	}
 	p.srv.cfg.Visitors.Came(&p.visit)
 }
 

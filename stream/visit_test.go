@@ -17,6 +17,13 @@ type visitors struct {
 	left    []error
 	whose   []stream.Fault
 	refused []stream.Refusal
+	reports []stream.Report
+}
+
+func (v *visitors) Reported(_ *stream.Visit, r stream.Report) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.reports = append(v.reports, r)
 }
 
 func (v *visitors) Came(one *stream.Visit) {

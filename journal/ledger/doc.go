@@ -1,6 +1,7 @@
 // Package ledger is what a machine knows of others: which cities have joined it,
-// what each may have, which join codes are out, where it is reached, and what ran. It
-// touches one SQLite file, ledger.db in the machine's state folder.
+// what each may have, which join codes are out, where it is reached, what ran, and how
+// each replica was when it was last heard of. It touches one SQLite file, ledger.db in the
+// machine's state folder.
 //
 //	invite ──▶ invites ──join──▶ cities ◀── revoke, rotate, grant
 //	                               │

@@ -21,7 +21,7 @@ const Name = "ledger.db"
 
 // schemaVersion is kept in SQLite's user_version. A file with a higher one is
 // refused with [journal.ErrNewer]; a lower one is brought forward, step by step.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // steps[n] brings a file of version n to version n+1. Times are ns since 1970,
 // 0 for never; names of cities are ASCII, see [ValidCity].
@@ -74,7 +74,14 @@ CREATE TABLE runs (
 	said      BLOB NOT NULL
 );
 CREATE INDEX runs_kind ON runs (kind, id);
-CREATE INDEX runs_ended ON runs (ended)`}
+CREATE INDEX runs_ended ON runs (ended)`, `
+CREATE TABLE reports (
+	teller  BLOB NOT NULL,
+	id      BLOB NOT NULL,
+	lost    INTEGER NOT NULL,
+	line    BLOB NOT NULL,
+	PRIMARY KEY (teller, id)
+) WITHOUT ROWID`}
 
 // Ledger is an open ledger.db. All methods may be called at once.
 type Ledger struct {

@@ -113,7 +113,7 @@ func TestALedgerOfTheFirstVersionIsBroughtForward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("DROP TABLE runs; PRAGMA user_version = 1"); err != nil {
+	if _, err := db.Exec("DROP TABLE runs; DROP TABLE reports; PRAGMA user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
 	db.Close()

@@ -65,6 +65,9 @@ func (c *Capitol) Left(v *stream.Visit, why error, whose stream.Fault) {
 	c.putLocked(r, true)
 }
 
+// Reported implements [stream.Visitors]: it is no matter of the log.
+func (c *Capitol) Reported(*stream.Visit, stream.Report) {}
+
 // Refused implements [stream.Visitors].
 func (c *Capitol) Refused(f stream.Refusal) {
 	c.mu.Lock()
