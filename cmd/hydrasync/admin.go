@@ -32,15 +32,19 @@ type admin struct {
 	retry     func() // what the destination refused: a hold was confirmed
 }
 
-// serve binds the socket and answers until ctx ends. The state must be locked by this
-// process: a socket that is already there is a dead one's.
+// serve answers on a state folder's socket until ctx ends. The state must be locked by this process.
 func (d *admin) serve(ctx context.Context, folder string) error {
+	return serveSocket(ctx, folder, socketName, d.routes())
+}
+
+// serveSocket binds a socket and answers until ctx ends. One that is already there must be a dead one's.
+func serveSocket(ctx context.Context, folder, name string, handler http.Handler) error {
 	dir, err := openFolder(folder)
 	if err != nil {
 		return fmt.Errorf("open admin socket: %w", err)
 	}
 	defer dir.Close()
-	path := throughFolder(dir)
+	path := throughFolder(dir, name)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove old admin socket: %w", err)
 	}
@@ -51,7 +55,7 @@ func (d *admin) serve(ctx context.Context, folder string) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(fmt.Errorf("close admin socket to others: %w", err), ln.Close())
 	}
-	srv := &http.Server{Handler: d.routes(), ReadHeaderTimeout: patience,
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: patience,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
 	var stopping sync.WaitGroup
 	stopping.Add(1)
@@ -115,8 +119,8 @@ func openFolder(folder string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), folder), nil
 }
 
-func throughFolder(dir *os.File) string {
-	return filepath.Join("/proc/self/fd", strconv.Itoa(int(dir.Fd())), socketName)
+func throughFolder(dir *os.File, name string) string {
+	return filepath.Join("/proc/self/fd", strconv.Itoa(int(dir.Fd())), name)
 }
 
 // errNotRunning says that nobody answers on a state folder's socket.
@@ -125,6 +129,10 @@ var errNotRunning = errors.New("not running")
 // askAdmin sends a request to the process that has a state and decodes its
 // answer into report, if that is not nil.
 func askAdmin(ctx context.Context, folder, method, request string, report any) error {
+	return askSocket(ctx, folder, socketName, method, request, report)
+}
+
+func askSocket(ctx context.Context, folder, name, method, request string, report any) error {
 	dir, err := openFolder(folder)
 	if err != nil {
 		return err
@@ -132,7 +140,7 @@ func askAdmin(ctx context.Context, folder, method, request string, report any) e
 	defer dir.Close()
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		d := net.Dialer{Timeout: time.Second}
-		return d.DialContext(ctx, "unix", throughFolder(dir))
+		return d.DialContext(ctx, "unix", throughFolder(dir, name))
 	}}}
 	defer client.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(ctx, method, "http://admin"+request, nil)

@@ -57,7 +57,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.common.logFormat, "log-format", "", "json or text (default: text on a terminal, else json)")
 	flags.BoolVar(&a.common.quiet, "quiet", false, "say nothing but errors")
 	root.AddCommand(newMirror(a), newCapitol(a), newCity(a), newRun(a), newTail(a), newVerify(a), newStatus(a),
-		newConfirm(a), newLog(a), newWait(a), newInvite(a), newJoin(a), newConfig(a), newVersion(a))
+		newConfirm(a), newLog(a), newNet(a), newWait(a), newInvite(a), newJoin(a), newConfig(a), newVersion(a))
 	usageErrors(root)
 	return root
 }

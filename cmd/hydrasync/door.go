@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/identity"
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/roster"
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/runs"
 	"github.com/hydrasync/hydrasync/journal/ledger"
 	"github.com/hydrasync/hydrasync/stream"
@@ -19,17 +20,18 @@ import (
 
 // door is where a capitol is reached, and by whom: a [serveConf] that was checked.
 type door struct {
-	conf  serveConf
-	token string
-	show  func() *tls.Certificate // nil: plain
-	acme  *acmeDoor               // the certificate comes from an authority
-	own   bool                    // the machine's own certificate, which settle finds or makes
-	pin   string                  // of the certificate, where no authority vouches for it
-	open  bool                    // who has no credential is let in
-	book  *ledger.Ledger
-	gate  *gate
-	runs  *runs.Capitol
-	plan  stream.Plan // of other machines; nil: none is told
+	conf   serveConf
+	token  string
+	show   func() *tls.Certificate // nil: plain
+	acme   *acmeDoor               // the certificate comes from an authority
+	own    bool                    // the machine's own certificate, which settle finds or makes
+	pin    string                  // of the certificate, where no authority vouches for it
+	open   bool                    // who has no credential is let in
+	book   *ledger.Ledger
+	gate   *gate
+	runs   *runs.Capitol
+	roster *roster.Roster // nil: none is kept
+	plan   stream.Plan    // of other machines; nil: none is told
 
 	addr    string // once it listens
 	serving ledger.Serving
@@ -127,11 +129,53 @@ func (d *door) secure() *tls.Config {
 // server serves trees through the door.
 func (d *door) server(trees []stream.Tree, log zerolog.Logger) (*stream.Server, error) {
 	srv, err := stream.NewServer(stream.ServerConfig{Trees: trees, Token: d.token, Gate: d.gate, Open: d.open, TLS: d.secure(),
-		Proxy: d.conf.BehindProxy, Insecure: d.conf.Insecure, Visitors: d.runs, Plan: d.plan, Log: log})
+		Proxy: d.conf.BehindProxy, Insecure: d.conf.Insecure, Visitors: d.visitors(), Plan: d.plan, Log: log})
 	if err != nil {
 		return nil, usage("a tree is given as NAME=DIR; each name is one path component that does not begin with a dot", "%w", err)
 	}
 	return srv, nil
+}
+
+// secured says that TLS is spoken, here or at a proxy.
+func (d *door) secured() bool { return d.show != nil || d.acme != nil || d.conf.BehindProxy }
+
+// visitors are all who hear of those that come.
+func (d *door) visitors() stream.Visitors {
+	if d.roster == nil {
+		return visitors{d.runs}
+	}
+	return visitors{d.runs, d.roster}
+}
+
+// visitors hear one after the other.
+type visitors []stream.Visitors
+
+// Came implements [stream.Visitors].
+func (all visitors) Came(v *stream.Visit) {
+	for _, one := range all {
+		one.Came(v)
+	}
+}
+
+// Left implements [stream.Visitors].
+func (all visitors) Left(v *stream.Visit, why error, whose stream.Fault) {
+	for _, one := range all {
+		one.Left(v, why, whose)
+	}
+}
+
+// Reported implements [stream.Visitors].
+func (all visitors) Reported(v *stream.Visit, r stream.Report) {
+	for _, one := range all {
+		one.Reported(v, r)
+	}
+}
+
+// Refused implements [stream.Visitors].
+func (all visitors) Refused(r stream.Refusal) {
+	for _, one := range all {
+		one.Refused(r)
+	}
 }
 
 // listen binds the port, and notes for invite where this machine is reached.

@@ -161,7 +161,7 @@ func (g *gate) note(ctx context.Context, cities func() []stream.City) error {
 				if last := g.seen[c.Name]; !c.Joined || last.remote == c.Remote && now.Sub(last.at) < sightingEvery {
 					continue
 				}
-				if err := g.book.Seen(ctx, c.Name, c.Remote, ""); err != nil && ctx.Err() == nil {
+				if err := g.book.Seen(ctx, c.Name, c.Remote, c.Program); err != nil && ctx.Err() == nil {
 					g.log.Warn().Err(err).Str("city", stream.Display(c.Name)).Msg("cannot note that the city is here")
 				}
 				g.seen[c.Name] = sighting{now, c.Remote}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/follow"
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/roster"
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/runs"
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/stream"
@@ -31,6 +32,8 @@ type city struct {
 	limit  *rate.Limiter // nil: none
 	when   openHours
 	runs   *runs.City
+	roster *roster.Roster
+	door   *door // of its house; nil: none
 	log    zerolog.Logger
 	known  record // of its state
 
@@ -47,11 +50,13 @@ type cityWorld struct {
 	dial func(ctx context.Context, network, addr string) (net.Conn, error) // nil: TCP
 	once bool
 	log  zerolog.Logger
+
+	report func(ctx context.Context, tell func(stream.Report) error) // see [stream.ClientConfig]
 }
 
 // openCity opens destination and journal; nothing runs yet.
 func openCity(conf highwayConf, w cityWorld) (*city, error) {
-	c := &city{conf: conf, log: w.log, sight: newSight(journal.Position{}), limit: conf.Limit.limiter()}
+	c := &city{conf: conf, log: w.log, sight: newSight(journal.Position{}), limit: conf.Limit.limiter(), roster: roster.New()}
 	var err error
 	if c.when, err = parseWhen(conf.When); err != nil {
 		return nil, usage(`"22:00-06:00", "Sat,Sun", or "Mon-Fri 22:00-06:00"`, "when: %w", err)
@@ -59,6 +64,7 @@ func openCity(conf highwayConf, w cityWorld) (*city, error) {
 	if c.known, err = c.conf.part(c.stateFolder()); err != nil {
 		return nil, err
 	}
+	w.report = c.reportUp
 	client, err := newClient(&c.conf, c.sight, c.limit, c.known.ID, w)
 	if err != nil {
 		return nil, err
@@ -95,7 +101,7 @@ func newClient(conf *highwayConf, sight *sight, limit *rate.Limiter, id string, 
 	first := origins[0]
 	client, err := stream.NewClient(stream.ClientConfig{
 		URL: first.URL, Token: first.Token, TLS: first.TLS, Further: origins[1:], Insecure: conf.Insecure, SubDirs: conf.SubDirs,
-		City: cityName(conf.To), As: conf.JoinedAs, Replica: id,
+		City: cityName(conf.To), As: conf.JoinedAs, Replica: id, Program: thisVersion(), Report: w.report,
 		Dial: w.dial, Proxy: proxy, Limit: limit, OnState: sight.link, Log: w.log,
 	})
 	if err != nil {
@@ -153,6 +159,7 @@ func (c *city) live(ctx context.Context) error {
 	g.Go(func() error { return calm(ctx, c.disk.Journal()) })
 	g.Go(func() error { return untilDamaged(ctx, c.disk.Journal()) })
 	g.Go(func() error { return c.noteHeld(ctx) })
+	g.Go(func() error { return c.keepReport(ctx) })
 	return g.Wait()
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/roster"
 	"github.com/hydrasync/hydrasync/stream"
 	"github.com/rs/zerolog"
 )
@@ -23,6 +24,7 @@ type house struct {
 	door   *door // nil where nothing is served
 	state  stateFolder
 	server *stream.Server
+	roster *roster.Roster
 	strict bool // who fails ends everything
 	stays  bool // who fails never does, not even alone: others may come
 
@@ -35,7 +37,7 @@ type house struct {
 }
 
 func newHouse(a *app, state stateFolder) *house {
-	return &house{a: a, state: state, lodgers: make(map[string]*lodger), ending: make(chan error, 1)}
+	return &house{a: a, state: state, roster: roster.New(), lodgers: make(map[string]*lodger), ending: make(chan error, 1)}
 }
 
 // open opens what is wanted at once: what is wrong with it is said before
@@ -151,6 +153,10 @@ func (h *house) openDoor(ctx context.Context, g *errgroup.Group) (err error) {
 	if err := h.door.settle(ctx, h.state, h.a.logger()); err != nil {
 		return err
 	}
+	if err := h.roster.Load(ctx, h.door.book); err != nil {
+		return err
+	}
+	h.door.roster = h.roster
 	if h.server, err = h.door.server(nil, h.a.logger()); err != nil {
 		return err
 	}
@@ -166,8 +172,9 @@ func (h *house) openDoor(ctx context.Context, g *errgroup.Group) (err error) {
 	for _, text := range h.door.warnings() {
 		log.Warn().Msg(text)
 	}
-	g.Go(func() error { return h.door.serve(ctx, h.server, ln, h.server.Names()) })
+	g.Go(func() error { return h.door.serve(ctx, h.server, ln, h.server.Names(), log) })
 	g.Go(func() error { return h.door.run(ctx, h.server) })
+	g.Go(func() error { return h.answer(ctx) })
 	return nil
 }
 

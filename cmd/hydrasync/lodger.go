@@ -18,17 +18,17 @@ type resident interface {
 	close() error
 	// serves is what cities may get of it, if they may.
 	serves() (stream.Tree, bool)
-	// servedBy tells in which house, before it runs.
-	servedBy(*house)
+	// livesIn tells in which house, before it runs.
+	livesIn(*house)
 }
 
 func (s *source) serves() (stream.Tree, bool) { return s.tree(), true }
 
 func (c *city) serves() (stream.Tree, bool) { return c.tree(), c.conf.ServeAs != "" }
 
-func (s *source) servedBy(h *house) { s.server, s.door = h.server, h.door }
+func (s *source) livesIn(h *house) { s.server, s.door, s.roster = h.server, h.door, h.roster }
 
-func (c *city) servedBy(*house) {}
+func (c *city) livesIn(h *house) { c.door, c.roster = h.door, h.roster }
 
 // lodging is what a configuration wants to live in the house: one tree or one
 // highway.
@@ -157,6 +157,7 @@ func (l *lodger) note(now resident, err error) {
 
 // publish serves what may be served.
 func (h *house) publish(ctx context.Context, r resident) (withdraw func(), err error) {
+	r.livesIn(h)
 	t, ok := r.serves()
 	if !ok {
 		return func() {}, nil
@@ -168,7 +169,6 @@ func (h *house) publish(ctx context.Context, r resident) (withdraw func(), err e
 	if err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}
-	r.servedBy(h)
 	if h.door.addr == "" {
 		return withdraw, nil // it is announced with all others, once the port is open
 	}

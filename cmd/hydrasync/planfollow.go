@@ -15,9 +15,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/roster"
 	"github.com/hydrasync/hydrasync/stream"
 )
 
@@ -96,12 +98,11 @@ func (p *planFollower) follow(ctx context.Context) (heard bool, err error) {
 	}
 	silence := time.AfterFunc(planSilence, cancel)
 	defer silence.Stop()
-	telling := make(chan struct{})
-	go func() {
-		defer close(telling)
-		p.tell(ctx)
-	}()
-	defer func() { cancel(); <-telling }()
+	var telling sync.WaitGroup
+	telling.Go(func() { p.tell(ctx) })
+	telling.Go(func() { p.tellNodes(ctx) })
+	defer telling.Wait()
+	defer cancel()
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, maxPart)
 	for lines.Scan() {
@@ -179,7 +180,7 @@ func (p *planFollower) tell(ctx context.Context) {
 		if r == nil {
 			continue
 		}
-		if err := p.send(ctx, r); err != nil {
+		if err := p.send(ctx, &planPost{planReport: *r}); err != nil {
 			if !pause(ctx, registryFirst) {
 				return
 			}
@@ -194,7 +195,27 @@ func (p *planFollower) tell(ctx context.Context) {
 	}
 }
 
-func (p *planFollower) send(ctx context.Context, r *planReport) error {
+// tellNodes tells how this machine's trees and replicas are, and those beneath them, until ctx ends.
+// One that cannot be told is told again with all others.
+func (p *planFollower) tellNodes(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = p.steward.house.roster.Follow(ctx, "", func(news []stream.Report) error { // the next attempt meets it again, or not
+			for part := range slices.Chunk(news, maxNodes) {
+				post := planPost{Sent: time.Now()}
+				for i := range part {
+					post.Nodes = append(post.Nodes, roster.LineOf(&part[i]))
+				}
+				if err := p.send(ctx, &post); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		pause(ctx, registryMost)
+	}
+}
+
+func (p *planFollower) send(ctx context.Context, r *planPost) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return err

@@ -5,22 +5,26 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/roster"
 	"github.com/hydrasync/hydrasync/stream"
 )
 
 // registry tells other machines their parts of the plan, and hears what they
 // make of it. It is GET and POST /v1/plan.
 type registry struct {
-	a *app
+	a      *app
+	roster *roster.Roster
 
 	mu      sync.Mutex // guards what follows
 	parts   map[string]string
-	changed chan struct{}         // closed and renewed when parts are others
-	reports map[string]planReport // by machine
+	changed chan struct{}             // closed and renewed when parts are others
+	reports map[string]planReport     // by machine
+	tellers map[string]*roster.Teller // by machine: those that follow
 }
 
 // planLine is one line of GET /v1/plan: the part, if it is another than the one
@@ -38,6 +42,13 @@ type planReport struct {
 	Accepted int              `json:"accepted"`
 }
 
+// planPost is what a machine sends: what it makes of its part, or how its replicas are.
+type planPost struct {
+	planReport
+	Sent  time.Time     `json:"sent,omitzero"`
+	Nodes []roster.Line `json:"nodes,omitempty"`
+}
+
 // refusedHighway is one that a machine does not take.
 type refusedHighway struct {
 	To   string `json:"to"`
@@ -48,12 +59,13 @@ type refusedHighway struct {
 const (
 	planEvery   = 10 * time.Second
 	planSilence = 3 * planEvery // after that the other end is gone
-	maxReport   = 64 << 10      // bytes
+	maxReport   = 1 << 20       // bytes
+	maxNodes    = 64            // in one report
 	maxReports  = 10_000        // machines
 )
 
-func newRegistry(a *app, parts map[string]string) *registry {
-	return &registry{a: a, parts: parts, changed: make(chan struct{}), reports: make(map[string]planReport)}
+func newRegistry(a *app, known *roster.Roster, parts map[string]string) *registry {
+	return &registry{a: a, roster: known, parts: parts, changed: make(chan struct{}), reports: make(map[string]planReport), tellers: make(map[string]*roster.Teller)}
 }
 
 // tell replaces the plan.
@@ -107,6 +119,7 @@ func (r *registry) follow(w http.ResponseWriter, q *http.Request, machine string
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold lines back
+	defer r.arrives(q, machine)()
 	control := http.NewResponseController(w)
 	lines := json.NewEncoder(w)
 	last := ""
@@ -133,17 +146,60 @@ func (r *registry) follow(w http.ResponseWriter, q *http.Request, machine string
 	}
 }
 
-// hear notes a machine's report, and logs what it refuses.
+// arrives notes that a machine is here, until leave is called.
+func (r *registry) arrives(q *http.Request, machine string) (leave func()) {
+	host, _, _ := net.SplitHostPort(q.RemoteAddr)
+	t := r.roster.Come("machine "+machine, stream.Report{Who: stream.Who{Name: machine, Address: host}}, "", "")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tellers[machine] = t
+	return func() {
+		t.Leave()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.tellers[machine] == t {
+			delete(r.tellers, machine)
+		}
+	}
+}
+
+// hear notes a machine's report.
 func (r *registry) hear(w http.ResponseWriter, q *http.Request, machine string) {
-	var report planReport
+	var post planPost
 	text, err := io.ReadAll(io.LimitReader(q.Body, maxReport))
 	if err == nil {
-		err = json.Unmarshal(text, &report)
+		err = json.Unmarshal(text, &post)
 	}
-	if err != nil {
+	if err != nil || len(post.Nodes) > maxNodes {
 		http.Error(w, `{"error":"this is no report"}`, http.StatusBadRequest)
 		return
 	}
+	if len(post.Nodes) > 0 {
+		r.hearNodes(machine, &post)
+	}
+	if post.Version != "" {
+		r.hearPlan(machine, post.planReport)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// hearNodes believes a machine, as long as it follows, what it says of its replicas and of those beneath them.
+func (r *registry) hearNodes(machine string, post *planPost) {
+	r.mu.Lock()
+	t := r.tellers[machine]
+	r.mu.Unlock()
+	if t == nil {
+		return
+	}
+	for i := range post.Nodes {
+		if rep, err := post.Nodes[i].Report(time.Since(post.Sent)); err == nil {
+			t.Told(rep)
+		}
+	}
+}
+
+// hearPlan logs what a machine refuses.
+func (r *registry) hearPlan(machine string, report planReport) {
 	r.mu.Lock()
 	if _, known := r.reports[machine]; known || len(r.reports) < maxReports {
 		r.reports[machine] = report
@@ -157,5 +213,4 @@ func (r *registry) hear(w http.ResponseWriter, q *http.Request, machine string) 
 		log.Warn().Str("city", machine).Str("to", stream.Display(f.To)).Str("err", stream.Display(f.Why)).Msg("a city refuses a highway")
 		r.a.say("%s refuses the highway to %s: %s", machine, stream.Display(f.To), stream.Display(f.Why))
 	}
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/rs/zerolog"
+
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/runs"
 	"github.com/hydrasync/hydrasync/journal/ledger"
 	"github.com/hydrasync/hydrasync/stream"
@@ -15,10 +17,15 @@ import (
 
 // serve answers until ctx ends. The log of what ran outlives that by a moment: who is
 // here then leaves, and has a line that ends.
-func (d *door) serve(ctx context.Context, srv *stream.Server, ln net.Listener, trees []string) error {
+func (d *door) serve(ctx context.Context, srv *stream.Server, ln net.Listener, trees []string, log zerolog.Logger) error {
 	logging, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { d.runs.Run(logging, trees) })
+	if d.roster != nil {
+		running.Go(func() {
+			d.roster.Run(logging, d.book, func(err error) { log.Warn().Err(err).Msg("cannot keep what is known of other machines") })
+		})
+	}
 	err := srv.Serve(ctx, ln)
 	stop()
 	running.Wait()

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hydrasync/hydrasync/cmd/hydrasync/roster"
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/journal/chunk"
 	"github.com/hydrasync/hydrasync/stream"
@@ -27,6 +28,7 @@ type source struct {
 	watch   *watcher.Watcher
 	server  *stream.Server // that serves it; set before run
 	door    *door          // through which; nil where it is only mirrored
+	roster  *roster.Roster // of its house; nil where it is only mirrored
 	log     zerolog.Logger
 }
 
@@ -76,6 +78,7 @@ func (s *source) run(ctx context.Context) error {
 	g.Go(func() error { return s.watch.Run(ctx) })
 	g.Go(func() error { return s.admin().serve(ctx, s.folder) })
 	g.Go(func() error { return calm(ctx, s.journal) })
+	g.Go(func() error { return s.keepReport(ctx) })
 	g.Go(func() error { return untilDamaged(ctx, s.journal) })
 	if err := g.Wait(); err != nil {
 		return fmt.Errorf("watch %s: %w", strconv.Quote(s.conf.Dir), err)

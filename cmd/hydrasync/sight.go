@@ -29,6 +29,7 @@ type situation struct {
 	Reason  string
 	Nodes   int64 // in the capitol's tree when it said so
 	Began   time.Time
+	Start   journal.Position // of this city then
 	Entries int64            // applied since
 	Bytes   int64            // of content that came since
 	Own     journal.Position // of this city
@@ -94,7 +95,7 @@ func (s *sight) link(st stream.State) { s.change(func(n *situation) { n.Link = s
 func (s *sight) Begin(w stream.Welcome) {
 	s.change(func(n *situation) {
 		n.Mode, n.Reason, n.Nodes, n.Head = w.Mode, w.Reason, w.Nodes, w.Position
-		n.Began, n.Entries, n.Bytes = time.Now(), 0, 0
+		n.Began, n.Entries, n.Bytes, n.Start = time.Now(), 0, 0, n.Own
 	})
 }
 
@@ -134,6 +135,21 @@ func (n *situation) behind() uint64 {
 		return 0
 	}
 	return uint64(n.Head.Seq - n.Own.Seq)
+}
+
+// percent is how far catching up is, as far as it can be known; 0: it cannot.
+func (n *situation) percent() uint8 {
+	done, all := float64(n.Entries), float64(n.Nodes)
+	if n.Mode != stream.Full {
+		if n.Start.Epoch != n.Head.Epoch || n.Head.Seq <= n.Start.Seq || n.Own.Seq < n.Start.Seq {
+			return 0
+		}
+		done, all = float64(n.Own.Seq-n.Start.Seq), float64(n.Head.Seq-n.Start.Seq)
+	}
+	if all <= 0 {
+		return 0
+	}
+	return uint8(min(100*done/all, 99)) // all is there once it is proven
 }
 
 // until waits for a situation.

@@ -42,7 +42,8 @@ func newSteward(a *app, path, name string) (*steward, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &steward{a: a, path: path, name: name, read: read, local: conf, house: newHouse(a, stateFolder(conf.State)), registry: newRegistry(a, conf.parts)}, nil
+	h := newHouse(a, stateFolder(conf.State))
+	return &steward{a: a, path: path, name: name, read: read, local: conf, house: h, registry: newRegistry(a, h.roster, conf.parts)}, nil
 }
 
 // run opens all that the file wants, so that what is wrong with it is said before

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,9 @@ func thisBuild() build {
 	}
 	return b
 }
+
+// thisVersion is what others are told of this binary.
+var thisVersion = sync.OnceValue(func() string { return thisBuild().Version })
 
 func newVersion(a *app) *cobra.Command {
 	var asJSON bool
