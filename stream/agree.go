@@ -22,6 +22,7 @@ type terms struct {
 	mode    Mode
 	reason  string           // for it
 	from    journal.Position // what the city has, unless it is compared
+	goal    journal.Seq      // what it is to have to be up to date: the head
 }
 
 // shakeHands reads the hello and answers it. Nothing that it does takes longer
@@ -100,7 +101,7 @@ func (p *subscription) answer(ctx context.Context) error {
 		return err
 	}
 	m := Welcome{Version: Version, Mode: mode, Reason: reason, Position: head, Nodes: sum.Nodes, Bytes: sum.Bytes, Heartbeat: p.every, Waits: p.mustWait()}
-	p.reason, p.way = reason, p.tree.lineage()
+	p.reason, p.way, p.goal = reason, p.tree.lineage(), head.Seq
 	m.Lineage = p.way
 	p.setWaits(m.Waits)
 	if p.packs {

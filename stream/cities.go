@@ -40,6 +40,7 @@ type City struct {
 	Behind   uint64           // entries between Acked and the head; 0 if it has confirmed nothing yet
 	Confirms bool             // Acked is of this journal's epoch
 	Waits    bool             // its comparison begins once the tree was walked
+	InLine   bool             // others are brought up to date before it
 }
 
 // Cities lists who is connected.
@@ -71,6 +72,12 @@ func (s *standing) tell(pos journal.Position) {
 	s.mu.Unlock()
 }
 
+func (s *standing) toldSeq() journal.Seq {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told.Seq
+}
+
 func (s *standing) setWaits(waits bool) {
 	s.mu.Lock()
 	s.waits = waits
@@ -93,7 +100,7 @@ func (p *subscription) status() City {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := City{Name: Display(cmp.Or(p.pass.City, p.hello.City)), Joined: p.pass.City != "", Calls: Display(p.hello.City), Tree: Display(p.tree.Name), Remote: p.conn.ws.RemoteAddr().String(), Program: Display(p.hello.Program),
-		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked, Waits: p.waits}
+		Since: p.joined, Mode: p.mode, Told: p.told, Acked: p.acked, Waits: p.waits, InLine: p.turn.inLine()}
 	for _, d := range p.hello.SubDirs {
 		c.SubDirs = append(c.SubDirs, Display(d))
 	}

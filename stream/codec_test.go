@@ -100,6 +100,7 @@ func frames(c *codec) map[string]struct {
 	b := someBatch()
 	w := want{Request: 3, Node: 9, Digest: journal.Digest{5}, Generation: 8, Offset: 1 << 33, Length: 1 << 20}
 	beat := Beat{Position: somePosition(), Scope: journal.Digest{7}}
+	inLine := Beat{Position: somePosition(), InLine: true}
 	return map[string]row{
 		"hello":   {kindHello, toHello(someHello()), someHello(), func(p []byte) (any, error) { return c.decodeHello(p) }},
 		"welcome": {kindWelcome, toWelcome(someWelcome()), someWelcome(), func(p []byte) (any, error) { return c.decodeWelcome(p) }},
@@ -107,6 +108,7 @@ func frames(c *codec) map[string]struct {
 		"want":    {kindWant, toWant(w), w, func(p []byte) (any, error) { return c.decodeWant(p) }},
 		"cancel":  {kindCancel, wireCancel{7}, wireCancel{7}, func(p []byte) (any, error) { var m wireCancel; err := c.decode(p, &m); return m, err }},
 		"credit":  {kindCredit, wireCredit{1 << 40}, wireCredit{1 << 40}, func(p []byte) (any, error) { var m wireCredit; err := c.decode(p, &m); return m, err }},
+		"beat":    {kindBeat, toBeat(inLine), inLine, func(p []byte) (any, error) { return c.decodeBeat(p) }},
 		"pulse":   {kindPulse, toBeat(beat), beat, func(p []byte) (any, error) { return c.decodeBeat(p) }},
 		"content": {kindContent, wireContent{Request: 3, Offset: 300, Last: true, Bytes: []byte("abc")},
 			content{Request: 3, Offset: 300, Last: true, Bytes: []byte("abc")}, func(p []byte) (any, error) { return c.decodeContent(p) }},

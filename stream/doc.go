@@ -98,7 +98,7 @@
 //	            4 full bool, 5 full done bool
 //	18 content  1 request, 2 offset, 3 last bool, 4 bytes
 //	19 moved    1 request, 2 failed bool, 3 text
-//	20 beat     1 position pos, 2 scope digest
+//	20 beat     1 position pos, 2 scope digest, 3 in line bool
 //	21 error    1 code, 2 text, 3 permanent bool
 //	22 chunks   1 request, 2 grain, 3 count, 4 chunks bytes   (feature "chunks")
 //	23 lineage  1 lineage [ancestor]                  (feature "lineage")
@@ -234,7 +234,8 @@
 // step. Different: it connects again with compare. Without scope digest it
 // claims nothing, and before the first walk has ended it cannot. One is sent as soon as the capitol has nothing more to tell,
 // and soon after each batch. When only entries outside the city's sub_dirs were
-// made, an empty batch brings the position before it. A pulse tells what is on the city's disk; one for
+// made, an empty batch brings the position before it. A beat that is in line says that
+// others are brought up to date first: batches, and content that was asked for, come later. A pulse tells what is on the city's disk; one for
 // an entry that was never sent ends the connection.
 //
 // # Errors

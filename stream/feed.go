@@ -18,6 +18,9 @@ func (p *subscription) feed(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := f.myTurn(ctx, 0); err != nil {
+			return err
+		}
 		if err := f.full(ctx); err != nil {
 			return err
 		}
@@ -82,6 +85,26 @@ func (f *feeder) room(ctx context.Context) error {
 	}
 }
 
+// myTurn waits until the city may be sent so many bytes; meanwhile it hears heartbeats, and why.
+func (f *feeder) myTurn(ctx context.Context, n int) error {
+	waited := false
+	for {
+		wait := f.turn.ask(n)
+		if wait == nil && !waited {
+			return nil
+		}
+		if !waited || wait == nil || !time.Now().Before(f.due) {
+			if err := f.live(ctx, Beat{Position: f.told}); err != nil || wait == nil {
+				return err
+			}
+		}
+		waited = true
+		if err := f.turn.await(ctx, wait, f.due); err != nil {
+			return err
+		}
+	}
+}
+
 // rest waits at the head. It returns when there is more to read.
 func (f *feeder) rest(ctx context.Context) error {
 	for {
@@ -136,6 +159,7 @@ func (f *feeder) beat(ctx context.Context) error {
 // live sends a heartbeat.
 func (f *feeder) live(ctx context.Context, b Beat) error {
 	f.due = time.Now().Add(f.every)
+	b.InLine = f.turn.inLine()
 	if l := f.tellLineage(); l != nil {
 		m, err := f.srv.codec.pack(kindLineage, l)
 		if err != nil {
@@ -154,6 +178,9 @@ func (f *feeder) live(ctx context.Context, b Beat) error {
 
 // send counts a batch against the window and packs it if that pays.
 func (f *feeder) send(ctx context.Context, m *sealed) error {
+	if err := f.myTurn(ctx, len(m.plain)); err != nil {
+		return err
+	}
 	f.flow.spend(len(m.plain) - 2)
 	f.srv.meter.batches.Add(1)
 	message := m.plain

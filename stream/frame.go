@@ -109,6 +109,7 @@ type Batch struct {
 type Beat struct {
 	Position journal.Position
 	Scope    journal.Digest // zero: no claim, the peer only lives
+	InLine   bool           // of a capitol: the city waits its turn
 }
 
 // want asks for bytes [Offset, Offset+Length) of a node's content.

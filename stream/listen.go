@@ -64,6 +64,7 @@ func (p *subscription) hear(ctx context.Context, k kind, payload []byte) error {
 		if err := p.confirm(m); err != nil {
 			return err
 		}
+		p.turn.confirmed(m.Position.Seq, p.toldSeq())
 		p.srv.bell.ring()
 		return nil
 	}

@@ -24,6 +24,7 @@ const handshakeBytes = 256 << 10
 type liveConn struct {
 	net.Conn
 	idle  atomic.Int64  // ns
+	moved atomic.Int64  // when more than a heartbeat was written last, ns since 1970
 	limit *rate.Limiter // of reads; nil: none
 	quota atomic.Int64  // bytes that may still be read before arm
 	ctx   context.Context
@@ -49,6 +50,12 @@ func (l *liveConn) disarm(within time.Duration) {
 	l.idle.Store(0)
 	_ = l.SetWriteDeadline(time.Now().Add(within))
 }
+
+// heartbeatMost bytes say only that this end lives.
+const heartbeatMost = 512
+
+// lastMoved is when something else than heartbeats was written last.
+func (l *liveConn) lastMoved() time.Time { return time.Unix(0, l.moved.Load()) }
 
 // NetConn lets the socket's options be reached.
 func (l *liveConn) NetConn() net.Conn { return l.Conn }
@@ -100,6 +107,9 @@ func (l *liveConn) Write(p []byte) (done int, err error) {
 		done += n
 		if err != nil {
 			return done, err
+		}
+		if n > heartbeatMost {
+			l.moved.Store(time.Now().UnixNano())
 		}
 	}
 	return done, nil

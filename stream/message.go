@@ -28,6 +28,7 @@ type wireCredit struct {
 type wireBeat struct {
 	Position wirePosition `cbor:"1,keyasint"`
 	Scope    []byte       `cbor:"2,keyasint,omitempty"`
+	InLine   bool         `cbor:"3,keyasint,omitempty"`
 }
 
 type wireContent struct {
@@ -97,7 +98,7 @@ func (c *codec) decodeMoved(payload []byte) (moved, error) {
 }
 
 func toBeat(m Beat) wireBeat {
-	return wireBeat{Position: toPosition(m.Position), Scope: filled(m.Scope[:])}
+	return wireBeat{Position: toPosition(m.Position), Scope: filled(m.Scope[:]), InLine: m.InLine}
 }
 
 func (c *codec) decodeBeat(payload []byte) (m Beat, err error) {
@@ -108,6 +109,7 @@ func (c *codec) decodeBeat(payload []byte) (m Beat, err error) {
 	if m.Position, err = w.Position.position(); err != nil {
 		return Beat{}, err
 	}
+	m.InLine = w.InLine
 	return m, fill(m.Scope[:], w.Scope, "digest")
 }
 

@@ -39,6 +39,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ConnState:         porch.state,
 		ErrorLog:          s.complaints(),
 	}
+	if s.cfg.Limit != nil {
+		ln = sharedListener{ln, &shares{limit: s.cfg.Limit}}
+	}
 	failed := make(chan error, 1)
 	go func() {
 		if s.cfg.TLS != nil {

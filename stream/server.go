@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 
 	"github.com/hydrasync/hydrasync/journal"
 )
@@ -67,9 +68,12 @@ type ServerConfig struct {
 	Proxy     bool // a proxy ends TLS, and says in X-Forwarded-For who calls
 	Insecure  bool // serve whatever the address
 	Heartbeat time.Duration
-	Plan      Plan     // answers /v1/plan, for whom [CallerOf] tells; nil: there is none
-	Strangers int      // connections that have not yet proved anything; zero: 256
-	Visitors  Visitors // hears who comes and who is refused; nil: nobody
+	Plan      Plan          // answers /v1/plan, for whom [CallerOf] tells; nil: there is none
+	Limit     *rate.Limiter // of bytes sent, shared by all who are connected; nil: none
+	Turns     int           // so many cities at most are brought up to date, or get much, at once; zero: all
+	TurnStall time.Duration // a city that stands still so long while others wait has had its turn; zero: 15 s
+	Strangers int           // connections that have not yet proved anything; zero: 256
+	Visitors  Visitors      // hears who comes and who is refused; nil: nobody
 	Log       zerolog.Logger
 }
 
@@ -83,6 +87,7 @@ type Server struct {
 	guard guard
 	codec *codec
 	meter meter
+	turns *turns
 	bell  bell // a city has come, gone or confirmed
 	// buffers are the websockets' write buffers: an idle connection has none.
 	buffers sync.Pool
@@ -123,7 +128,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, guard: newGuard(&cfg), codec: c, trees: make(map[string]*tree),
+	s := &Server{cfg: cfg, guard: newGuard(&cfg), codec: c, turns: newTurns(cfg.Turns, cfg.TurnStall), trees: make(map[string]*tree),
 		subs: make(map[*subscription]struct{}), pieces: sync.Pool{New: func() any { return new([contentHeadMost + MaxContent]byte) }}}
 	for _, t := range cfg.Trees {
 		if _, err := s.Publish(t); err != nil {

@@ -136,8 +136,12 @@ func (s *session) hear(k kind, payload []byte) error {
 		return s.queue.put(item{payload: bytes.Clone(payload)})
 	case kindBeat:
 		b, err := c.decodeBeat(payload)
-		if err != nil || b.Scope.IsZero() {
+		if err != nil {
 			return err
+		}
+		s.client.line(b.InLine)
+		if b.Scope.IsZero() {
+			return nil
 		}
 		return s.queue.put(item{beat: &b})
 	case kindLineage:

@@ -62,6 +62,7 @@ type State struct {
 	Fault   Fault     // whose
 	Next    time.Time // waiting: when the next attempt begins
 	Welcome Welcome   // connected: what the capitol said
+	InLine  bool      // connected: others are brought up to date before this city
 }
 
 // State may be called at any time.
@@ -81,6 +82,18 @@ func (c *Client) report(st State) {
 	c.state = st
 	c.mu.Unlock()
 	if c.cfg.OnState != nil {
+		c.cfg.OnState(st)
+	}
+}
+
+// line notes whether this city waits for others. The reader alone calls it.
+func (c *Client) line(waits bool) {
+	c.mu.Lock()
+	changed := c.state.Phase == Connected && c.state.InLine != waits
+	c.state.InLine = waits
+	st := c.state
+	c.mu.Unlock()
+	if changed && c.cfg.OnState != nil {
 		c.cfg.OnState(st)
 	}
 }

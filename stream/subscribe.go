@@ -91,6 +91,7 @@ type subscription struct {
 	wants wants
 	flow  window
 	pace  *pace
+	turn  *turn
 	visit Visit
 }
 
@@ -125,6 +126,8 @@ func (p *subscription) run(life context.Context) (err error) {
 		}
 		p.depart(err)
 	}()
+	p.turn = p.srv.turns.join(p.goal, p.mode == Resume, p.conn.live.lastMoved)
+	defer p.turn.give()
 	p.srv.enter(p)
 	defer p.srv.exit(p)
 	p.conn.arm(3 * p.every)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 )
@@ -88,6 +89,9 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 	if err := p.tree.within(ctx, p.may, m.Node); err != nil {
 		return err
 	}
+	if err := p.myTurn(ctx, m.Length); err != nil {
+		return err
+	}
 	body, err := p.tree.open(ctx, m.Node, m.Digest, m.Generation, m.Offset+m.Length)
 	if err != nil {
 		return err
@@ -118,6 +122,39 @@ func (p *subscription) answerWant(ctx context.Context, m want) error {
 		p.visit.bytes.Add(n)
 	}
 	return nil
+}
+
+// myTurn waits until the city may be sent so much content. It hears when it begins to
+// wait, and when that is over; else its heartbeats go on.
+func (p *subscription) myTurn(ctx context.Context, n int64) error {
+	waited := false
+	for {
+		wait := p.turn.ask(int(n))
+		if waited == (wait == nil) {
+			if err := p.tellLine(ctx, wait != nil); err != nil {
+				return err
+			}
+		}
+		if wait == nil {
+			return nil
+		}
+		waited = true
+		if err := p.turn.await(ctx, wait, time.Now().Add(p.every)); err != nil {
+			return err
+		}
+	}
+}
+
+// tellLine is a heartbeat that claims nothing.
+func (p *subscription) tellLine(ctx context.Context, inLine bool) error {
+	p.mu.Lock()
+	b := Beat{Position: p.told, InLine: inLine}
+	p.mu.Unlock()
+	m, err := p.srv.codec.pack(kindBeat, toBeat(b))
+	if err != nil {
+		return err
+	}
+	return p.out.send(ctx, m)
 }
 
 // within says whether a node is within reach; else it is as if it had gone.

@@ -67,7 +67,7 @@ type count int64
 func (c *count) Set(text string) error {
 	n, err := strconv.ParseInt(text, 10, 62)
 	if err != nil || n < 0 {
-		return fmt.Errorf("%q is not a number of paths: write it like 1000000", text)
+		return fmt.Errorf("%q is not a number: write it like 1000", text)
 	}
 	*c = count(n)
 	return nil

@@ -117,6 +117,9 @@ func (s *serveConf) problem() *problem {
 	if p := s.certificateProblem(); p != nil {
 		return p
 	}
+	if p := s.mannersProblem("serve."); p != nil {
+		return p
+	}
 	token, err := readToken("")
 	if err != nil {
 		return nil // told when it is read
@@ -125,6 +128,14 @@ func (s *serveConf) problem() *problem {
 		return &problem{"serve.listen", err.Error(), hintOf(err)}
 	}
 	return nil
+}
+
+// mannersProblem is about what cities get together.
+func (s *serveConf) mannersProblem(at string) *problem {
+	if s.MaxBusy < 0 {
+		return &problem{at + "max_cities_transferring", fmt.Sprintf("max_cities_transferring is %d", s.MaxBusy), "write max_cities_transferring = 10; 0 is all at once"}
+	}
+	return s.Limit.problem(at + "limit")
 }
 
 // certificateProblem is about what a certificate comes from.

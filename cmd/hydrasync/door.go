@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/identity"
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/roster"
@@ -30,6 +31,7 @@ type door struct {
 	book   *ledger.Ledger
 	gate   *gate
 	runs   *runs.Capitol
+	limit  *rate.Limiter  // of what all cities get together; nil: none
 	roster *roster.Roster // nil: none is kept
 	plan   stream.Plan    // of other machines; nil: none is told
 
@@ -39,7 +41,7 @@ type door struct {
 
 // check reads the secrets and refuses what cannot be meant. Nothing is made, nothing listens yet.
 func (s *serveConf) check(state stateFolder) (*door, error) {
-	d := &door{conf: *s}
+	d := &door{conf: *s, limit: s.Limit.limiter()}
 	var err error
 	if d.token, err = readToken(s.TokenFile); err != nil {
 		return nil, err
@@ -129,7 +131,7 @@ func (d *door) secure() *tls.Config {
 // server serves trees through the door.
 func (d *door) server(trees []stream.Tree, log zerolog.Logger) (*stream.Server, error) {
 	srv, err := stream.NewServer(stream.ServerConfig{Trees: trees, Token: d.token, Gate: d.gate, Open: d.open, TLS: d.secure(),
-		Proxy: d.conf.BehindProxy, Insecure: d.conf.Insecure, Visitors: d.visitors(), Plan: d.plan, Log: log})
+		Proxy: d.conf.BehindProxy, Insecure: d.conf.Insecure, Visitors: d.visitors(), Plan: d.plan, Limit: d.limit, Turns: int(d.conf.MaxBusy), Log: log})
 	if err != nil {
 		return nil, usage("a tree is given as NAME=DIR; each name is one path component that does not begin with a dot", "%w", err)
 	}
@@ -214,6 +216,7 @@ func (d *door) tell(ctx context.Context, trees []string) error {
 func (d *door) run(ctx context.Context, srv *stream.Server) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.gate.follow(ctx) })
+	g.Go(func() error { return d.conf.Limit.keep(ctx, d.limit) })
 	g.Go(func() error { return d.gate.note(ctx, srv.Cities) })
 	if d.acme != nil {
 		g.Go(func() error { return d.acme.run(ctx) })

@@ -51,6 +51,9 @@ type serveConf struct {
 	PemFile   string `toml:"pem_file"` // certificate and key in one
 	Insecure  bool   `toml:"insecure"`
 
+	Limit   rates `toml:"limit"`
+	MaxBusy count `toml:"max_cities_transferring"`
+
 	BehindProxy   bool   `toml:"behind_proxy"`
 	ACME          string `toml:"acme"` // names, with commas between
 	ACMEEmail     string `toml:"acme_email"`
@@ -71,6 +74,8 @@ func (s *serveConf) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.ACMEEmail, "acme-email", "", "where the authority may write to")
 	f.StringVar(&s.ACMEDirectory, "acme-directory", "", "URL of another authority than Let's Encrypt")
 	f.StringVar(&s.ACMEHTTP, "acme-http", "", "answer the authority on this address too (http-01), e.g. :80")
+	f.Var(&s.Limit, "limit", "send so many bytes per second at most to all cities together, or HOURS=RATE (repeatable, the first that fits counts); 0 is no limit")
+	f.Var(&s.MaxBusy, "max-cities-transferring", "bring so many cities at once up to date; the others wait their turn; 0 is all")
 	f.BoolVar(&s.Insecure, "insecure", false, "serve to everybody, without token or TLS")
 }
 

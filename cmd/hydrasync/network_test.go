@@ -17,9 +17,15 @@ func TestConfigFilesInTheDocumentsAreRight(t *testing.T) {
 	if len(blocks) < 4 {
 		t.Errorf("found %d config files only", len(blocks))
 	}
+	table := regexp.MustCompile(`(?m)^ *\[`)
 	for _, b := range blocks {
-		if !strings.Contains(b[1], "[") || !strings.Contains(b[1], "from = ") {
-			continue // some keys only
+		if !table.MatchString(b[1]) { // keys of a highway, each for itself
+			for line := range strings.Lines(b[1]) {
+				if _, err := parseConfig([]byte("[[highway]]\nfrom = \"ws://127.0.0.1:1/t\"\nto = \"/srv/t\"\n"+line), "network.md", ""); err != nil {
+					t.Errorf("%v: %s\n%s", err, hintOf(err), line)
+				}
+			}
+			continue
 		}
 		conf, err := parseConfig([]byte(b[1]), "network.md", "")
 		if err != nil {

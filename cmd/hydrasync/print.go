@@ -38,11 +38,19 @@ func (r *report) print(w io.Writer) {
 		printWatch(line, r.Watch)
 	}
 	for _, c := range r.Cities {
-		line("city", "%s since %s, %d entries behind", c.Name, ago(c.Since), c.Behind)
+		line("city", "%s since %s, %s", c.Name, ago(c.Since), c.how())
 	}
 	if r.Highway != nil {
 		printHighway(line, r.Highway)
 	}
+}
+
+// how is where a city is, for people.
+func (c *cityLine) how() string {
+	if c.InLine {
+		return "waiting its turn"
+	}
+	return fmt.Sprintf("%d entries behind", c.Behind)
 }
 
 type liner func(label, format string, args ...any)

@@ -44,6 +44,7 @@ type cityLine struct {
 	Mode   string    `json:"mode"`
 	Acked  uint64    `json:"acked"` // the entry up to which all is on its disk
 	Behind uint64    `json:"behind"`
+	InLine bool      `json:"in_line"` // others are brought up to date before it
 }
 
 // highwayReport is a running city's end of a highway.
@@ -101,7 +102,7 @@ func (s *source) report(ctx context.Context) (report, error) {
 	r := report{Role: "capitol", Tree: s.conf.Name, Dir: s.conf.Dir, PID: os.Getpid(), State: string(st.State), Why: st.Why, Watch: &st}
 	for _, c := range s.server.Cities() {
 		if c.Tree == stream.Display(s.conf.Name) {
-			r.Cities = append(r.Cities, cityLine{c.Name, c.Remote, c.Since, c.Mode.String(), uint64(c.Acked.Seq), c.Behind})
+			r.Cities = append(r.Cities, cityLine{c.Name, c.Remote, c.Since, c.Mode.String(), uint64(c.Acked.Seq), c.Behind, c.InLine})
 		}
 	}
 	if s.door != nil {
@@ -172,6 +173,8 @@ func (c *city) state(now *situation, disk *applier.Status) (state, why string) {
 		return "connecting", ""
 	case c.loop(now) != "":
 		return "in a loop", c.loop(now) + ": what is new at the capitol does not come here"
+	case now.Link.InLine:
+		return "waiting its turn", "the capitol brings others up to date first: max_cities_transferring"
 	case c.inStep(now) && disk.FailedAll > 0:
 		return "in step but for some paths", disk.Failed[0].Why
 	case c.inStep(now):
