@@ -26,8 +26,8 @@ func (l *look) readAll() error {
 	lead := map[ident]*sight{}
 	for _, s := range l.sights {
 		must := l.mustRead(s)
-		if c := s.found; c != nil && s.isFile() && c.st == s.st && c.tells(s.node) && (must || !c.partly) {
-			s.read = c
+		if s.isFile() && s.ahead(must) {
+			l.use(s)
 			continue
 		}
 		if !must {
@@ -51,6 +51,27 @@ func (l *look) readAll() error {
 		}
 	}
 	return nil
+}
+
+// ahead says whether what was read ahead can be used. Where nothing is to be believed, it
+// can although the row has moved on since: else the next reading would come too late as well.
+func (s *sight) ahead(must bool) bool {
+	c := s.found
+	return c != nil && c.shows(&s.st) && (c.tells(s.node) || s.whole) && (must || !c.partly)
+}
+
+// use takes what was read ahead. What came to a log since is looked at next.
+func (l *look) use(s *sight) {
+	if s.read = s.found; s.read.st != s.st {
+		s.st = s.read.st
+		l.stir = append(l.stir, s.path)
+	}
+}
+
+// shows says whether a content that was read ahead is that of a file as it is, or as
+// it was before it grew: a large log is never still for as long as reading it takes.
+func (c *content) shows(st *stat) bool {
+	return c.st == *st || !c.idle && c.st.ident == st.ident && c.st.size < st.size
 }
 
 // tells says whether a content that was read ahead shows all that is to be known of a

@@ -2,7 +2,10 @@ package watcher_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -130,4 +133,60 @@ func mapped(t *testing.T, on fileSystem, size int) {
 	r.quiet = time.Millisecond
 	r.start()
 	r.proven("f")
+}
+
+// grow appends line after line until the test ends.
+func (r *rig) grow(path string) {
+	f, err := os.OpenFile(r.path(path), os.O_WRONLY|os.O_APPEND, 0)
+	mustNot(r.t, err)
+	ctx, cancel := context.WithCancel(r.t.Context())
+	done := make(chan error, 1)
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := f.WriteString("a line that comes while the file is read\n"); err != nil {
+				done <- err
+				return
+			}
+			time.Sleep(50 * time.Microsecond)
+		}
+		done <- f.Close()
+	}()
+	r.t.Cleanup(func() { cancel(); mustNot(r.t, <-done) })
+}
+
+// told waits until the row has the digest of as many bytes as it tells of, at least so many.
+func (r *rig) told(path string, least int64) {
+	r.t.Helper()
+	r.until("the beginning of "+path+" is told", func() string {
+		row, err := r.j.Resolve(r.t.Context(), path)
+		switch {
+		case err != nil:
+			return err.Error()
+		case row.Node.Body.Size < least:
+			return fmt.Sprint("size ", row.Node.Body.Size)
+		}
+		b, err := os.ReadFile(r.path(path))
+		mustNot(r.t, err)
+		if row.Node.Body.Digest != sha256.Sum256(b[:row.Node.Body.Size]) {
+			return "another digest"
+		}
+		return ""
+	})
+}
+
+// A large log is never still for as long as it takes to read it.
+func TestALargeLogIsToldWhileItGrows(t *testing.T) {
+	r := newRig(t)
+	const size = 32 << 20
+	mustNot(t, os.WriteFile(r.path("log"), bytes.Repeat([]byte("a"), size), 0o644))
+	r.grow("log")
+	r.quiet = time.Millisecond
+	r.start()
+	r.told("log", size)
+
+	f, err := os.OpenFile(r.path("log"), os.O_WRONLY, 0)
+	mustNot(t, err)
+	_, err = f.WriteAt([]byte("B"), 5)
+	mustNot(t, errors.Join(err, f.Close()))
+	r.told("log", r.stored("log").Node.Body.Size+1)
 }

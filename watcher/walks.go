@@ -30,12 +30,13 @@ type walks struct {
 	ended bool
 	works int // tasks that walkers are at
 	jobs  map[*job]struct{}
+	ahead map[errand]*job
 	units chan unit     // short: walkers wait for the look, so memory stays bounded
 	found chan struct{} // one token: units may hold something
 }
 
 func newWalks() *walks {
-	w := &walks{jobs: make(map[*job]struct{}), units: make(chan unit, 2*walkers), found: make(chan struct{}, 1)}
+	w := &walks{jobs: make(map[*job]struct{}), ahead: make(map[errand]*job), units: make(chan unit, 2*walkers), found: make(chan struct{}, 1)}
 	w.more = sync.NewCond(&w.mu)
 	return w
 }
@@ -142,20 +143,32 @@ func (w *walks) shrink() {
 	}
 }
 
+// errand is a reading for the looks. A log that grows is met by look after look while
+// it is read for the first of them: that one reading is for all.
+type errand struct {
+	path  string
+	whole bool
+}
+
 // push adds tasks; one without a job gets its own.
 func (w *walks) push(tasks ...task) {
 	if len(tasks) == 0 {
 		return
 	}
-	for i := range tasks {
-		if tasks[i].job == nil {
-			tasks[i].job = newJob()
-		}
-		tasks[i].job.add(1)
-	}
 	w.mu.Lock()
-	w.stack = append(w.stack, tasks...)
 	for _, t := range tasks {
+		if t.job == nil {
+			t.job = newJob()
+		}
+		if t.read != nil && !t.again {
+			t.job.errand = errand{t.path, t.read.whole}
+			if w.ahead[t.job.errand] != nil {
+				continue
+			}
+			w.ahead[t.job.errand] = t.job
+		}
+		t.job.add(1)
+		w.stack = append(w.stack, t)
 		w.jobs[t.job] = struct{}{}
 	}
 	w.mu.Unlock()
@@ -180,10 +193,20 @@ func (w *walks) hand(ctx context.Context, u unit) error {
 	return nil
 }
 
-// next takes a unit, if there is one.
+// ran ends an errand, unless another job is at it by now.
+func (w *walks) ran(j *job) {
+	if w.ahead[j.errand] == j {
+		delete(w.ahead, j.errand)
+	}
+}
+
+// next takes a unit, if there is one. The look that it is for may ask for another reading.
 func (w *walks) next() (unit, bool) {
 	select {
 	case u := <-w.units:
+		w.mu.Lock()
+		w.ran(u.job)
+		w.mu.Unlock()
 		return u, true
 	default:
 		return unit{}, false
@@ -200,6 +223,7 @@ func (w *walks) done(j *job) {
 	case <-j.done:
 		w.mu.Lock()
 		delete(w.jobs, j)
+		w.ran(j)
 		w.mu.Unlock()
 	default:
 	}
@@ -221,6 +245,7 @@ func (w *walks) start(j *job, path string, sc scope) *job {
 // job is a walk as a whole: done when every task and every unit of it is.
 type job struct {
 	first   bool // the session's first walk of the whole tree
+	errand  errand
 	began   time.Time
 	done    chan struct{}
 	mu      sync.Mutex
