@@ -36,6 +36,9 @@ func (r *round) await(tasks []*task, deadline time.Time) error {
 // another set waits for its turn. A node that takes over another's file has all
 // the time: the other would not outlast a comparison.
 func (r *round) waitFor(t *task, over <-chan struct{}) (bool, error) {
+	if t.begins() {
+		return false, nil
+	}
 	mayLeave := t.was == 0 && r.hauls.mayLeave(len(r.behind))
 	if !mayLeave {
 		over = nil
@@ -60,6 +63,9 @@ func (r *round) waitFor(t *task, over <-chan struct{}) (bool, error) {
 		}
 	}
 }
+
+// begins says that what comes is only the beginning of what the task wants.
+func (t *task) begins() bool { return t.haul.node.Body.Digest != t.node.Body.Digest }
 
 // leave goes on without a task.
 func (r *round) leave(t *task) {
@@ -131,7 +137,7 @@ func (r *round) copyOf(t, taker *task) error {
 // unload takes what a haul has brought, and dresses it.
 func (r *round) unload(t *task) error {
 	switch taker, err := r.hauls.take(t.haul, t); {
-	case err != nil && t.haul.node != t.node.ID:
+	case err != nil && (t.haul.node.ID != t.node.ID || err == errDropped):
 		t.haul = r.hauls.start(r.fetch, t.node, r.ancestor(t)) // the other's bytes have moved on, say
 		return nil
 	case err != nil:

@@ -35,7 +35,9 @@ func (r *round) stageContent(ctx context.Context, t *task) error {
 	if r.fetch == nil {
 		return errMovedOn
 	}
-	t.haul = r.hauls.start(r.fetch, t.node, r.ancestor(t))
+	if t.haul = r.hauls.beginning(t.node); t.haul == nil || t.was != 0 {
+		t.haul = r.hauls.start(r.fetch, t.node, r.ancestor(t))
+	}
 	return nil
 }
 

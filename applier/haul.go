@@ -1,12 +1,9 @@
 package applier
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
-	"time"
 
 	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/journal/chunk"
@@ -45,22 +42,14 @@ type hauls struct {
 
 // haul is one content: under way, or in staging.
 type haul struct {
-	node journal.NodeID // whose content the capitol is asked for
-	size int64          // of it
-	done chan struct{}  // closed when the rest is set
+	node journal.Node // whose content the capitol is asked for
+	drop context.CancelCauseFunc
+	done chan struct{} // closed when the rest is set
 	name string
 	hash []byte // see [journal.Seen]
 	err  error
 
 	taker *task // who has it now; guarded by hauls.mu
-}
-
-// late is a node that a set has left behind.
-type late struct {
-	entry journal.Entry
-	haul  *haul // nil: it waits for another node, and is tried again with every set
-	short bool  // or for room, and is tried again after
-	after time.Time
 }
 
 func newHauls(p *partials, lists *chunk.Store) *hauls {
@@ -79,10 +68,12 @@ func (h *hauls) start(f Fetcher, n *journal.Node, old *ancestor) *haul {
 		old.close()
 		return l
 	}
-	l, node, ctx := &haul{node: n.ID, size: n.Body.Size, done: make(chan struct{})}, *n, h.ctx
-	h.byBytes[node.Body.Digest] = l
+	ctx, drop := context.WithCancelCause(h.ctx)
+	l := &haul{node: *n, drop: drop, done: make(chan struct{})}
+	h.byBytes[n.Body.Digest] = l
 	h.running.Go(func() {
-		l.err = h.fetch(ctx, l, f, &node, old)
+		defer drop(nil)
+		l.err = h.fetch(ctx, l, f, &l.node, old)
 		old.close()
 		close(l.done)
 		h.arrived(l)
@@ -95,18 +86,9 @@ func (h *hauls) uselessLocked(l *haul) bool {
 	return l.came() && l.err != nil && !h.awaitedLocked(l)
 }
 
-func (h *hauls) awaitedLocked(l *haul) bool {
-	for _, n := range h.late {
-		if n.haul == l {
-			return true
-		}
-	}
-	return false
-}
-
 func (h *hauls) fetch(ctx context.Context, l *haul, f Fetcher, n *journal.Node, old *ancestor) error {
 	if err := h.slots.Acquire(ctx, 1); err != nil {
-		return err
+		return dropped(ctx, err)
 	}
 	defer h.slots.Release(1)
 	return h.partials.with(n.Body, false, func(name string, w *filler) error {
@@ -115,7 +97,7 @@ func (h *hauls) fetch(ctx context.Context, l *haul, f Fetcher, n *journal.Node, 
 			err = download(ctx, f, n, w)
 		}
 		if err != nil {
-			return err
+			return dropped(ctx, err)
 		}
 		if err := w.finish(n.Body); err != nil {
 			return err
@@ -126,6 +108,17 @@ func (h *hauls) fetch(ctx context.Context, l *haul, f Fetcher, n *journal.Node, 
 		}
 		return w.file.Sync()
 	})
+}
+
+// errDropped is what a haul has that was ended because a newer content is wanted.
+var errDropped = &pathError{"a newer content is wanted"}
+
+// dropped tells the end of one haul from the end of all.
+func dropped(ctx context.Context, err error) error {
+	if context.Cause(ctx) == errDropped {
+		return errDropped
+	}
+	return err
 }
 
 // download asks the capitol for everything that is not written yet.
@@ -195,37 +188,6 @@ func (h *hauls) forgetLocked(l *haul, d journal.Digest) {
 	}
 }
 
-// mayLeave says whether a set may leave one more node behind.
-func (h *hauls) mayLeave(already int) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.late)+already < maxLate
-}
-
-// settle takes the outcome of a set: its nodes are late no more, others are. It
-// returns how many are.
-func (h *hauls) settle(entries []journal.Entry, left []*task) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for i := range entries {
-		id := entries[i].Change.Node.ID
-		if l, ok := h.late[id]; ok && l.entry.Seq <= entries[i].Seq {
-			delete(h.late, id)
-		}
-	}
-	for _, t := range left {
-		l := late{entry: t.entry, haul: t.haul, short: t.short}
-		if t.short {
-			l.after = now().Add(roomAgain)
-		}
-		h.late[t.node.ID] = l
-		if t.haul.came() {
-			h.signalLocked()
-		}
-	}
-	return len(h.late)
-}
-
 // came says whether nothing is to be waited for any more.
 func (l *haul) came() bool {
 	if l == nil {
@@ -237,52 +199,6 @@ func (l *haul) came() bool {
 	default:
 		return false
 	}
-}
-
-// due are the late nodes that a set has to try again: those whose content has come,
-// or will not, those that wait for room, and those that wait for others. some says that there
-// are any but the last.
-func (h *hauls) due() (entries []journal.Entry, some bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	at := now()
-	for _, n := range h.late {
-		if n.short && at.Before(n.after) {
-			continue
-		}
-		if n.haul == nil || n.haul.came() {
-			entries = append(entries, n.entry)
-			some = some || n.haul != nil || n.short
-		}
-	}
-	slices.SortFunc(entries, func(a, b journal.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
-	return entries, some
-}
-
-// wanted adds the late nodes, as they are to be.
-func (h *hauls) wanted(nodes []journal.Node) []journal.Node {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, n := range h.late {
-		if c := &n.entry.Change; !c.Gone {
-			nodes = append(nodes, c.Node)
-		}
-	}
-	return nodes
-}
-
-// count is how many nodes are late.
-func (h *hauls) count() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.late)
-}
-
-func (h *hauls) isLate(id journal.NodeID) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, ok := h.late[id]
-	return ok
 }
 
 // reset ends what is under way and waits for it. What has come stays for who wants

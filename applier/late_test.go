@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,12 +23,16 @@ func impatient(c *applier.Config) { c.Patience = time.Millisecond }
 // slow is a capitol whose large contents come when the test lets them.
 type slow struct {
 	*capitol
-	open chan struct{}
+	open   chan struct{}
+	wholes atomic.Int64 // contents that were asked for from their first byte
 }
 
-func newSlow() *slow { return &slow{newCapitol(), make(chan struct{})} }
+func newSlow() *slow { return &slow{capitol: newCapitol(), open: make(chan struct{})} }
 
 func (s *slow) Fetch(ctx context.Context, n journal.Node, off, length int64, w io.Writer) error {
+	if off == 0 {
+		s.wholes.Add(1)
+	}
 	select {
 	case <-s.open:
 	case <-ctx.Done():

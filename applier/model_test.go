@@ -443,21 +443,25 @@ func (w *world) round(t *testing.T, a *applier.Applier) {
 	w.check(t, a)
 }
 
-// renumber gives every node another id, as after the loss of a capitol's journal.
+// renumber gives every node another id, as after the loss of a capitol's journal. Ids do
+// not run out however often that happens.
 func (w *world) renumber() {
 	w.epoch[0]++
+	fresh := map[journal.NodeID]journal.NodeID{}
 	shift := func(id journal.NodeID) journal.NodeID {
-		if id > journal.Root {
-			return id + w.next
+		if id > journal.Root && fresh[id] == 0 {
+			fresh[id] = w.next
+			w.next++
 		}
-		return id
+		return max(fresh[id], min(id, journal.Root))
 	}
 	nodes, seqs := map[journal.NodeID]journal.Node{}, map[journal.NodeID]journal.Seq{}
-	for id, n := range w.nodes {
+	for _, id := range slices.Sorted(maps.Keys(w.nodes)) {
+		n := w.nodes[id]
 		n.ID, n.Parent, n.Link = shift(id), shift(n.Parent), shift(n.Link)
 		nodes[n.ID], seqs[n.ID] = n, w.rowSeq[id]
 	}
-	w.nodes, w.rowSeq, w.next = nodes, seqs, 2*w.next+1
+	w.nodes, w.rowSeq = nodes, seqs
 	clear(w.goneAt)
 }
 

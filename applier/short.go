@@ -22,7 +22,7 @@ func (h *hauls) reserved() (sum int64) {
 	defer h.mu.Unlock()
 	for _, l := range h.byBytes {
 		if !l.came() {
-			sum += l.size
+			sum += l.node.Body.Size
 		}
 	}
 	return sum
