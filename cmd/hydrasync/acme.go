@@ -5,9 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 )
@@ -19,6 +24,8 @@ type acmeDoor struct {
 	names   []string
 	http    string // address for http-01; "": none
 	manager *autocert.Manager
+	log     zerolog.Logger
+	told    atomic.Int64 // when it was last said that there is no certificate, in seconds
 }
 
 func newACME(s *serveConf, cache string) *acmeDoor {
@@ -32,15 +39,37 @@ func newACME(s *serveConf, cache string) *acmeDoor {
 
 // config answers the authority's own handshakes too.
 func (d *acmeDoor) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1", acme.ALPNProto}, GetCertificate: d.manager.GetCertificate}
+	return &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1", acme.ALPNProto}, GetCertificate: d.certificate}
 }
+
+// certificate says in the log why there is none: the visitor does not learn it.
+func (d *acmeDoor) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert, err := d.manager.GetCertificate(hello)
+	if err == nil || !slices.Contains(d.names, strings.ToLower(hello.ServerName)) {
+		return cert, err
+	}
+	if now, last := time.Now().Unix(), d.told.Load(); now-last >= acmeQuiet && d.told.CompareAndSwap(last, now) {
+		d.log.Error().Err(err).Str("name", hello.ServerName).Msg("the authority gives no certificate")
+	}
+	return nil, err
+}
+
+// acmeQuiet is how many seconds pass before that is said again.
+const acmeQuiet = 60
 
 // run answers http-01 until ctx ends, where that is wanted.
 func (d *acmeDoor) run(ctx context.Context) error {
 	if d.http == "" {
 		return nil
 	}
-	srv := &http.Server{Addr: d.http, Handler: d.manager.HTTPHandler(http.NotFoundHandler()), ReadHeaderTimeout: patience}
+	answer := d.manager.HTTPHandler(http.NotFoundHandler())
+	byName := func(w http.ResponseWriter, r *http.Request) {
+		if name, _, err := net.SplitHostPort(r.Host); err == nil {
+			r.Host = name // an authority that comes to another port than 80 says so
+		}
+		answer.ServeHTTP(w, r)
+	}
+	srv := &http.Server{Addr: d.http, Handler: http.HandlerFunc(byName), ReadHeaderTimeout: patience}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {

@@ -100,6 +100,9 @@ func (d *door) settle(ctx context.Context, state stateFolder, log zerolog.Logger
 		}
 		d.show = func() *tls.Certificate { return &own }
 	}
+	if d.acme != nil {
+		d.acme.log = log
+	}
 	if d.book, err = ledger.Open(ctx, string(state)); err != nil {
 		return &failure{err: err, hint: cmp.Or(hintOf(err), "name a folder that can be written: --state DIR"), code: codeFailed}
 	}

@@ -5,23 +5,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
 
-// machine is another machine: a network namespace, joined to this one by a
-// pair of virtual network cards.
+// machine is another machine, joined to this one by a pair of virtual network cards.
 //
 //	here ── near ═══════ far ── namespace
 type machine struct {
+	*stand.Namespace
 	t         *testing.T
-	name      string
 	near, far string // the cards
 	here      string // this side's address, as the other machine sees it
 	there     string
@@ -31,65 +27,27 @@ type machine struct {
 // 2544) are this process's own; the kernel takes the cards away with the namespace.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	stand.NeedsRoot(t)
-	stand.Needs(t, "ip")
 	pid := os.Getpid()
 	block := fmt.Sprintf("198.18.%d.%%d", pid>>6&255)
-	m := &machine{t: t, name: fmt.Sprintf("hydrasync-%d", pid), near: fmt.Sprintf("hs%da", pid), far: fmt.Sprintf("hs%db", pid),
+	m := &machine{t: t, Namespace: stand.NewNamespace(t), near: fmt.Sprintf("hs%da", pid), far: fmt.Sprintf("hs%db", pid),
 		here: fmt.Sprintf(block, pid&63*4+1), there: fmt.Sprintf(block, pid&63*4+2)}
-	if out, err := exec.Command("ip", "netns", "add", m.name).CombinedOutput(); err != nil {
-		t.Skipf("needs network namespaces: %v %s", err, out)
-	}
-	t.Cleanup(func() {
-		exec.Command("ip", "link", "del", m.near).Run()
-		exec.Command("ip", "netns", "del", m.name).Run()
-	})
-	if out, err := exec.Command("ip", "link", "add", m.near, "type", "veth", "peer", "name", m.far, "netns", m.name).CombinedOutput(); err != nil {
+	t.Cleanup(func() { exec.Command("ip", "link", "del", m.near).Run() })
+	if out, err := exec.Command("ip", "link", "add", m.near, "type", "veth", "peer", "name", m.far, "netns", m.Name).CombinedOutput(); err != nil {
 		t.Skipf("needs virtual network cards: %v %s", err, out)
 	}
 	m.ip("addr", "add", m.here+"/30", "dev", m.near)
 	m.ip("link", "set", m.near, "up")
-	m.inside("addr", "add", m.there+"/30", "dev", m.far)
-	m.inside("link", "set", m.far, "up")
+	m.IP("addr", "add", m.there+"/30", "dev", m.far)
+	m.IP("link", "set", m.far, "up")
 	return m
 }
 
+// ip is for this side.
 func (m *machine) ip(args ...string) {
 	m.t.Helper()
 	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
 		m.t.Fatalf("ip %v: %v %s", args, err, out)
 	}
-}
-
-func (m *machine) inside(args ...string) {
-	m.t.Helper()
-	m.ip(append([]string{"-n", m.name}, args...)...)
-}
-
-// do calls start on the other machine: what it starts lives there.
-func (m *machine) do(start func()) {
-	m.t.Helper()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	home, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer home.Close()
-	away, err := os.Open("/run/netns/" + m.name)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer away.Close()
-	if err := unix.Setns(int(away.Fd()), unix.CLONE_NEWNET); err != nil {
-		m.t.Fatal(err)
-	}
-	defer func() {
-		if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
-			panic(err) // this thread must not go on in the wrong place
-		}
-	}()
-	start()
 }
 
 // abroad is a rig whose city is on another machine, in step.
@@ -107,7 +65,7 @@ func newAbroad(t *testing.T) *abroad {
 	token := a.token(t)
 	listen := a.m.here + ":49996"
 	a.capitol = stand.Start(t, "capitol", "--tree", "t="+a.src, "--listen", listen, "--state", a.state, "--token-file", token, "--insecure", "--log-format", "json")
-	a.m.do(func() {
+	a.m.Do(func() {
 		a.city = stand.Start(t, "city", "--from", "ws://"+listen+"/t", "--to", a.dst, "--token-file", token, "--insecure", "--log-format", "json")
 	})
 	a.mustBecomeEqual(t)
@@ -165,9 +123,9 @@ func (a *abroad) during(t *testing.T, what string) {
 
 func TestLinkThatGoesDownAndUpAgain(t *testing.T) {
 	a := newAbroad(t)
-	a.m.inside("link", "set", a.m.far, "down")
+	a.m.IP("link", "set", a.m.far, "down")
 	a.during(t, "down")
-	a.m.inside("link", "set", a.m.far, "up")
+	a.m.IP("link", "set", a.m.far, "up")
 	stand.Equal(t, a.src, a.dst, a.capitol, a.city)
 	a.m.ip("link", "set", a.m.near, "down") // now it is the capitol that is unplugged
 	a.during(t, "unplugged")
@@ -178,9 +136,9 @@ func TestLinkThatGoesDownAndUpAgain(t *testing.T) {
 
 func TestBlackHoleOnTheWay(t *testing.T) {
 	a := newAbroad(t)
-	a.m.inside("route", "add", "blackhole", a.m.here+"/32")
+	a.m.IP("route", "add", "blackhole", a.m.here+"/32")
 	a.during(t, "hole")
-	a.m.inside("route", "del", "blackhole", a.m.here+"/32")
+	a.m.IP("route", "del", "blackhole", a.m.here+"/32")
 	stand.Equal(t, a.src, a.dst, a.capitol, a.city)
 	a.neverCompared(t)
 }
@@ -240,7 +198,7 @@ func TestPlainStreamsToOtherMachinesHaveToBeMeant(t *testing.T) {
 	}
 	fill(t, r.src, 10, 100)
 	r.capitol = stand.Start(t, "capitol", "--tree", "t="+r.src, "--listen", listen, "--state", r.state, "--insecure")
-	m.do(func() {
+	m.Do(func() {
 		if out, code := stand.Run(t, "city", "--from", "ws://"+listen+"/t", "--to", r.dst, "--insecure", "--once"); code != 0 {
 			t.Errorf("a city without token ended with %d:\n%s", code, out)
 		}

@@ -2,14 +2,12 @@ package highways
 
 import (
 	"crypto/tls"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -127,28 +125,4 @@ func TestStatusWarnsOfPlainLinks(t *testing.T) {
 		out, exit := stand.Run(t, "status", filepath.Join(l.dir, "safe"))
 		return exit == 0 && strings.Contains(out, "in step") && !strings.Contains(out, "WARNING")
 	}), safe)
-}
-
-// A loop in a shell script is all that many cities need.
-func TestManyCitiesJoinByALoop(t *testing.T) {
-	many := stand.Size(5, 5, 100)
-	l := newLand(t)
-	script := fmt.Sprintf(`for i in $(seq %d); do
-		%[2]s invite city$i --state %[3]s --address %[4]s --quiet | %[2]s join - --to %[5]s/dst$i --no-start || exit 1
-	done`, many, stand.Program(), l.state, l.url, l.dir)
-	began := time.Now()
-	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	t.Logf("%d cities have joined in %v", many, time.Since(began))
-	var cities []*stand.Process
-	for i := range many {
-		cities = append(cities, stand.Start(t, "run", "--config", config(filepath.Join(l.dir, fmt.Sprint("dst", i+1)))))
-	}
-	for i, c := range cities {
-		stand.Arrives(t, filepath.Join(l.dir, fmt.Sprint("dst", i+1), "first"), "1", c)
-	}
-	if out := stand.MustRun(t, "city", "list", "--state", l.state); strings.Count(out, " joined ") != many {
-		t.Errorf("not all have joined:\n%s", out)
-	}
 }

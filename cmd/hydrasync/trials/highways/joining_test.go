@@ -59,21 +59,36 @@ func (l *land) join(code, to string, more ...string) (string, int) {
 
 func config(dst string) string { return filepath.Join(dst, ".hydrasync", "hydrasync.toml") }
 
-// refused says that a code was refused with that reason in the capitol's log, and left nothing.
+// refused says that a code was refused with that reason in the capitol's log and nothing else, and left nothing.
 func (l *land) refused(t *testing.T, code, reason string) {
 	t.Helper()
 	dst := filepath.Join(t.TempDir(), "dst")
-	before := strings.Count(l.capitol.Printed(), reason)
-	out, exit := l.join(code, dst)
-	if exit != 1 || !strings.Contains(out, "hydrasync: hint: ") {
-		t.Errorf("it ended with %d:\n%s", exit, out)
-	}
-	l.capitol.SaysTimes(t, reason, before+1)
+	l.oneRefusal(t, reason, func() {
+		out, exit := l.join(code, dst)
+		if exit != 1 || !strings.Contains(out, "hydrasync: hint: ") {
+			t.Errorf("it ended with %d:\n%s", exit, out)
+		}
+		if text, err := joincode.Parse(code); err == nil && strings.Contains(out, text.Secret.Reveal()) {
+			t.Error("the secret was printed")
+		}
+	})
 	if _, err := os.Lstat(dst); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it left %s: %v", dst, err)
 	}
-	if text, err := joincode.Parse(code); err == nil && (strings.Contains(out, text.Secret.Reveal()) || strings.Contains(l.capitol.Printed(), text.Secret.Reveal())) {
-		t.Error("the secret was printed")
+	if text, err := joincode.Parse(code); err == nil && strings.Contains(l.capitol.Printed(), text.Secret.Reveal()) {
+		t.Error("the secret is in the capitol's log")
+	}
+}
+
+// oneRefusal says that the capitol has one reason to complain of what try does, and that nobody is let in.
+func (l *land) oneRefusal(t *testing.T, reason string, try func()) {
+	t.Helper()
+	before := l.capitol.Printed()
+	try()
+	l.capitol.SaysTimes(t, reason, strings.Count(before, reason)+1)
+	said := strings.TrimPrefix(l.capitol.Printed(), before)
+	if strings.Count(said, `"level":"warn"`) != 1 || strings.Contains(said, `"level":"error"`) || strings.Contains(said, `"level":"info"`) || !strings.Contains(said, `"message":"refused"`) {
+		t.Errorf("want one refusal and nothing else, the capitol said:\n%s", said)
 	}
 }
 
@@ -118,6 +133,56 @@ func TestCodesThatAreRefused(t *testing.T) {
 	if out := stand.MustRun(t, "city", "list", "--state", l.state); strings.Count(out, " joined ") != 1 {
 		t.Errorf("more than one has joined:\n%s", out)
 	}
+}
+
+// What a city has at hand that is not its own, or not any more: each is refused, and ends the city.
+func TestCredentialsThatAreRefused(t *testing.T) {
+	l := newLand(t)
+	at := func(city string) string { return filepath.Join(l.dir, city) }
+	for _, city := range []string{"mine", "other", "gone"} {
+		if out, exit := l.join(l.invite(city), at(city)); exit != 0 {
+			t.Fatalf("%s: %d\n%s", city, exit, out)
+		}
+	}
+	mustRead := func(file string) string {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	credential := func(city string) string { return filepath.Join(at(city), ".hydrasync", "credential") }
+	own := mustRead(credential("mine"))
+	stand.MustRun(t, "city", "revoke", "gone", "--state", l.state)
+	elsewhere := newLand(t)
+	if out, exit := elsewhere.join(elsewhere.invite("mine"), at("elsewhere")); exit != 0 {
+		t.Fatalf("elsewhere: %d\n%s", exit, out)
+	}
+	for _, row := range []struct{ name, city, credential, reason string }{
+		{"revoked", "gone", mustRead(credential("gone")), `"reason":"revoked credential","city":"gone"`},
+		{"another city's", "mine", mustRead(credential("other")), `this is the credential of other, not of mine`},
+		{"another capitol's", "mine", mustRead(credential("elsewhere")), `"reason":"unknown credential"`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if err := os.WriteFile(credential(row.city), []byte(row.credential), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			l.oneRefusal(t, row.reason, func() {
+				out, exit := stand.Run(t, "run", "--config", config(at(row.city)))
+				if exit != 1 || !strings.Contains(out, "hydrasync: hint: ") {
+					t.Errorf("it ended with %d:\n%s", exit, out)
+				}
+			})
+			if _, err := os.Lstat(filepath.Join(at(row.city), "first")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("something arrived: %v", err)
+			}
+		})
+	}
+	if err := os.WriteFile(credential("mine"), []byte(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	city := stand.Start(t, "run", "--config", config(at("mine")))
+	stand.Arrives(t, filepath.Join(at("mine"), "first"), "1", city, l.capitol)
 }
 
 func TestOfTwoThatJoinAtOnceOneWins(t *testing.T) {

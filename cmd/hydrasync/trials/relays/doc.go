@@ -9,4 +9,9 @@
 //	churn ──▶ src ◀─ capitol ◀── relay ◀── relay ◀── city     kill -9 anybody, at any time
 //	                    ▲                                     edit the plan, kill the registry
 //	                    └─────── every replica, by the judge, when all is still
+//
+// In TestCampaignNetwork each machine has a network of its own, with a cable to a bridge that
+// can be cut; a firewall lets nobody in to a city. All have joined by codes: registry, two
+// capitols, relays and cities. A city that may have a part of one tree is searched for the rest
+// of it, and a directory that is no root and no tree tells who was in it. It needs root.
 package relays

@@ -54,17 +54,22 @@ func (w *world) until(what string, lacking func() string) {
 // equal waits until the judge finds a replica to be what it is to be.
 func (w *world) equal(replica string, subDirs ...string) {
 	w.t.Helper()
+	w.equalTo(w.src, replica, subDirs...)
+}
+
+func (w *world) equalTo(src, replica string, subDirs ...string) {
+	w.t.Helper()
 	w.until(replica+" to be equal", func() string {
 		if len(subDirs) == 0 {
-			return stand.Judge(w.src, replica)
+			return stand.Judge(src, replica)
 		}
 		top := map[string]bool{".hydrasync": true}
 		for _, d := range subDirs {
 			top[d] = true
-			if _, err := os.Stat(filepath.Join(w.src, d)); err != nil {
+			if _, err := os.Stat(filepath.Join(src, d)); err != nil {
 				continue
 			}
-			if differ := stand.Judge(filepath.Join(w.src, d), filepath.Join(replica, d)); differ != "" {
+			if differ := stand.Judge(filepath.Join(src, d), filepath.Join(replica, d)); differ != "" {
 				return differ
 			}
 		}
@@ -87,8 +92,13 @@ var topDirs = []string{"a", "b", "c"}
 // churn does so many things to the source.
 func (w *world) churn(steps int) {
 	w.t.Helper()
+	w.churnIn(w.src, steps)
+}
+
+func (w *world) churnIn(src string, steps int) {
+	w.t.Helper()
 	for range steps {
-		top := filepath.Join(w.src, topDirs[w.rng.IntN(len(topDirs))])
+		top := filepath.Join(src, topDirs[w.rng.IntN(len(topDirs))])
 		dir := filepath.Join(top, fmt.Sprintf("d%d", w.rng.IntN(4)))
 		file := filepath.Join(dir, fmt.Sprintf("f%d", w.rng.IntN(6)))
 		w.mkdir(dir)
@@ -97,7 +107,7 @@ func (w *world) churn(steps int) {
 		case 0:
 			err = os.RemoveAll(file)
 		case 1:
-			other := filepath.Join(w.src, topDirs[w.rng.IntN(len(topDirs))], fmt.Sprintf("d%d", w.rng.IntN(8)))
+			other := filepath.Join(src, topDirs[w.rng.IntN(len(topDirs))], fmt.Sprintf("d%d", w.rng.IntN(8)))
 			w.mkdir(filepath.Dir(other))
 			_ = os.Rename(dir, other) // not onto a full one
 		case 2:
