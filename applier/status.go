@@ -74,7 +74,7 @@ func (a *Applier) Behind() bool {
 func (t *troubles) tell(s *Status) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.State = cmp.Or(t.state, "ok")
+	s.State, s.Why = cmp.Or(t.state, "ok"), t.why
 	s.FailedAll = t.more
 	for _, p := range t.paths {
 		if p.owed {

@@ -54,6 +54,7 @@ type troubles struct {
 	lacks  map[journal.Lack]*Lacking
 	kept   map[string]bool // directories that stay because of foreign names
 	state  string          // why the destination takes nothing, "" if it does
+	why    string          // for a state that is our own doing
 	pause  time.Duration
 	retry  time.Time // when to try again; zero: nothing to try
 	verify bool      // the disk is not what rows say: look soon
@@ -211,13 +212,16 @@ func (t *troubles) wantsVerify() bool {
 func (t *troubles) setState(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.state = ""
+	t.state, t.why = "", ""
 	var state *StateError
 	var root *RootError
 	var hold *HoldError
 	switch {
 	case errors.As(err, &state):
 		t.state = state.State.Error()
+		if state.State == ErrMinFree {
+			t.why = state.Error() + "; " + state.Hint()
+		}
 	case errors.As(err, &root):
 		t.state = "destination lost"
 	case errors.As(err, &hold):

@@ -19,7 +19,7 @@ import (
 
 // Subscriber takes what a capitol sends, in the order of the stream. Its errors
 // end the connection, which is tried again later, unless they have a method
-// Permanent() bool that says true: those end Run. One goroutine calls it, Prepare excepted.
+// Permanent() bool that says true: those end Run, or Waited() bool: those have had their pause. One goroutine calls it, Prepare excepted.
 type Subscriber interface {
 	// Position is what to resume from, and whether there is content on disk
 	// that a full comparison could adopt (then small files do not travel unasked).

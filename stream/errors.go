@@ -56,3 +56,9 @@ func permanent(err error) bool {
 }
 
 func isProtocol(err error) bool { return errors.Is(err, ErrProtocol) }
+
+// hasWaited says whether a subscriber's error comes after a pause of its own.
+func hasWaited(err error) bool {
+	var w interface{ Waited() bool }
+	return errors.As(err, &w) && w.Waited()
+}

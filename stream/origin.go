@@ -94,7 +94,7 @@ func (c *Client) Run(ctx context.Context, s Subscriber) error {
 		if permanent(err) {
 			return err
 		}
-		if healthy {
+		if healthy = healthy || hasWaited(err); healthy {
 			wait.Reset()
 			attempt = 0
 		}

@@ -29,7 +29,8 @@ type Follower struct {
 	Whole  func() bool // with Once: the capitol tells of what is there, not of what was when it was stopped; nil: always
 
 	owed  owed
-	whole bool // it was so when the connection began
+	whole bool          // it was so when the connection began
+	pause time.Duration // of a hold that lasts
 }
 
 // owed is since when a difference is explained by contents that moved on at the capitol.
@@ -73,7 +74,7 @@ func (f *Follower) Position(ctx context.Context) (journal.Position, bool, error)
 // meant; otherwise they may not.
 func (f *Follower) Begin(ctx context.Context, w stream.Welcome) error {
 	if err := f.Disk.Admit(ctx, applier.Total{Paths: w.Nodes, Bytes: w.Bytes, At: w.Position, Full: w.Mode == stream.Full}); err != nil {
-		return f.judge(err)
+		return f.judge(ctx, err)
 	}
 	how := applier.Resume
 	if w.Mode == stream.Full {
@@ -84,7 +85,7 @@ func (f *Follower) Begin(ctx context.Context, w stream.Welcome) error {
 		}
 	}
 	if err := f.Disk.Begin(ctx, how); err != nil {
-		return f.judge(err)
+		return f.judge(ctx, err)
 	}
 	f.Sight.Begin(w)
 	return nil
@@ -126,7 +127,7 @@ func (w *work) Apply(ctx context.Context) (pos journal.Position, err error) {
 	if w.Once { // it would wait for room for ever
 		defer func() {
 			if err == nil {
-				err = w.judge(w.Disk.Short())
+				err = w.judge(ctx, w.Disk.Short())
 			}
 		}()
 	}
@@ -135,21 +136,14 @@ func (w *work) Apply(ctx context.Context) (pos journal.Position, err error) {
 		along += int64(len(body))
 	}
 	if err := do(); err != nil {
-		return journal.Position{}, w.judge(err)
+		return journal.Position{}, w.judge(ctx, err)
 	}
+	w.pause = 0
 	if along > 0 {
 		w.Sight.Fetched(along)
 	}
 	w.Sight.Applied(len(w.set.Entries), w.Disk.Journal().Position())
 	return w.Disk.Confirmed(), nil
-}
-
-// judge notes why the disk refuses and, if the command is to end by itself, ends it.
-func (f *Follower) judge(err error) error {
-	if f.Once && f.whole && applier.Held(err) {
-		return &Final{err}
-	}
-	return err
 }
 
 // Heartbeat compares the tree digests of both ends: of all that the replica has,
