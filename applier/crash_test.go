@@ -171,3 +171,71 @@ func TestAnErrorAtAnyCallIsHealed(t *testing.T) {
 		})
 	}
 }
+
+// TestARepairThatBreaksOffIsDoneAgain ends the process at the n-th call, and lets its repair
+// by the next fail once, anywhere.
+func TestARepairThatBreaksOffIsDoneAgain(t *testing.T) {
+	const each = 4 // of the points of a repair: so that all together take seconds
+	for n := int64(1); ; n++ {
+		for m := n%each + 1; ; m += each {
+			killed, repaired := breaksOff(t, n, m)
+			if t.Failed() || !killed && n > 20 {
+				return
+			}
+			if repaired || !killed {
+				break
+			}
+		}
+	}
+}
+
+// breaksOff says whether the set was killed before it was done, and whether its repair was
+// done before the m-th call.
+func breaksOff(t *testing.T, n, m int64) (killed, repaired bool) {
+	dir := quick(t)
+	defer os.RemoveAll(dir)
+	c, set := movedAndRewritten(t, dir)
+	open := func(calls *counter) (*applier.Applier, error) {
+		return applier.Open(applier.Config{Root: dir, MaxDelete: applier.Limit{Count: 1000}, Calls: calls})
+	}
+	calls := &counter{err: errKilled, dead: true}
+	a, err := open(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls.n.Store(calls.seen.Load() + n)
+	killed = a.Apply(t.Context(), set, c) != nil
+	a.Close()
+	again := &counter{err: syscall.EIO}
+	again.n.Store(m)
+	if b, err := open(again); err == nil {
+		b.Close()
+	}
+	b := city(t, dir)
+	defer b.Close()
+	mustApply(t, b, set, c)
+	c.equal(t, dir)
+	healthy(t, b, dir)
+	if t.Failed() {
+		t.Logf("killed at %d (%v), its repair failed at %d (%v)", n, calls.op.Load(), m, again.op.Load())
+	}
+	return killed, again.seen.Load() < m
+}
+
+// movedAndRewritten is a tree, and a set that makes files anew elsewhere.
+func movedAndRewritten(t *testing.T, dir string) (*capitol, applier.Set) {
+	c, a := newCapitol(), city(t, dir)
+	d := c.dir(journal.Root, "d")
+	f, g, h := c.file(journal.Root, "f", "one"), c.file(d, "g", "two"), c.file(d, "h", "three")
+	mustApply(t, a, c.set(), c)
+	a.Close()
+	n := c.dir(journal.Root, "new")
+	c.move(f, n, "f")
+	c.write(f, "other bytes")
+	c.move(d, n, "d")
+	c.move(g, journal.Root, "f")
+	c.write(g, "and others")
+	c.remove(h)
+	c.file(d, "h", "a new one")
+	return c, c.set()
+}

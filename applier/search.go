@@ -240,11 +240,13 @@ func absentOnly(err error) error {
 
 // owner is the node whose object was found: one that wants to be there, or was
 // there; if it need not be exact, any. What is in staging was made for somebody first of all.
+// What was made may be where the old object was, too: a recovery that broke off brought it there.
 func (s *search) owner(at spot, st beneath.Stat, exact bool) (best *found, made bool) {
 	for _, f := range s.lost {
 		here := s.rowSpot(f) == at || f.wanted == at
+		back := f.known && (s.rowSpot(f) == at || at == spot{journal.Parked, parkedName(f.row)})
 		switch {
-		case f.made.is(objectOf(st)) && f.madeAt == nowhere && (f.wanted == at || !exact && at.parent == inStaging):
+		case f.made.is(objectOf(st)) && f.madeAt == nowhere && (f.wanted == at || back || !exact && at.parent == inStaging):
 			return f, true
 		case !f.known || f.oldAt != nowhere || !sameObject(st, &f.old):
 		case here:
