@@ -115,13 +115,17 @@ const (
 )
 
 // Begin is called before the first set of a subscription. It forgets what a
-// comparison that broke off had named.
+// comparison that broke off had named. What an earlier set left half done is put in order
+// first, while ids mean what they meant.
 func (a *Applier) Begin(ctx context.Context, how Begins) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.named = named{}
 	a.hauls.reset()
 	a.pledge, a.overflow = pledge{}, false
+	if err := a.recover(ctx); err != nil {
+		return whole(err)
+	}
 	var err error
 	switch how {
 	case Resume:

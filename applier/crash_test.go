@@ -239,3 +239,57 @@ func movedAndRewritten(t *testing.T, dir string) (*capitol, applier.Set) {
 	c.file(d, "h", "a new one")
 	return c, c.set()
 }
+
+// TestAComparisonWaitsForTheRepair: a set fails, its repair too, and the next connection
+// begins under other ids.
+func TestAComparisonWaitsForTheRepair(t *testing.T) {
+	for n := int64(1); ; n++ {
+		for m := n%3 + 1; m < 30; m += 3 {
+			failed := beginsAnew(t, n, m)
+			if t.Failed() || !failed && n > 20 {
+				return
+			}
+		}
+	}
+}
+
+// beginsAnew says whether the set failed.
+func beginsAnew(t *testing.T, n, m int64) (failed bool) {
+	dir := quick(t)
+	defer os.RemoveAll(dir)
+	c, set := movedAndRewritten(t, dir)
+	var armed atomic.Bool
+	var seen atomic.Int64
+	a := city(t, dir, func(cfg *applier.Config) {
+		cfg.Calls = hooked(func(op, name string) error {
+			if !armed.Load() {
+				return nil
+			}
+			switch seen.Add(1) {
+			case n:
+				return syscall.ENOSPC
+			case n + m:
+				return syscall.EIO
+			}
+			return nil
+		})
+	})
+	defer a.Close()
+	armed.Store(true)
+	failed = a.Apply(t.Context(), set, c) != nil
+	err := a.Begin(t.Context(), applier.Renumber)
+	armed.Store(false)
+	if err != nil {
+		err = a.Begin(t.Context(), applier.Renumber)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustApply(t, a, c.full(), c)
+	c.equal(t, dir)
+	healthy(t, a, dir)
+	if t.Failed() {
+		t.Logf("call %d of the set was refused, and %d more", n, m)
+	}
+	return failed
+}

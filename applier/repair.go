@@ -41,6 +41,11 @@ func (a *Applier) Verified() bool { return a.verified.Load() != nil }
 // that were on their way a moment ago are no difference, nor is what a set that broke
 // off has left, which comes again. What still differs is repaired.
 func (a *Applier) confirm(ctx context.Context, c *checker, f Fetcher) error {
+	if c.odd { // by a row that is wrong itself the disk would be made wrong, and nobody would see it
+		if err := a.journal.Examine(ctx); err != nil {
+			return err
+		}
+	}
 	wrong := c.suspects()
 	for piece := range slices.Chunk(wrong, repairPiece) {
 		if err := a.confirmPiece(ctx, c, piece, f); err != nil {
