@@ -64,6 +64,9 @@ func (j *Journal) judge(err error) error {
 	if err == nil || !errors.Is(err, ErrDamaged) {
 		return err
 	}
+	if failed := readable(j.cfg.Path); failed != nil {
+		return failed
+	}
 	d := j.doubts
 	d.mu.Lock()
 	defer d.mu.Unlock()

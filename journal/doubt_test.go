@@ -159,3 +159,46 @@ func TestDoubtsOfASoundJournalChangeNothing(t *testing.T) {
 		t.Errorf("position %v, want %v", j.Position(), was)
 	}
 }
+
+// A disk that refused to read once has made somebody take the file for damaged. It is not.
+func TestASuspicionThatIsWrongPutsNothingAside(t *testing.T) {
+	path := newPath(t)
+	j := MustOpen(t, journal.City, path)
+	MustAppend(t, j, root(), dir(2, 1, "d"))
+	was := j.Position()
+	j.Close()
+	if err := os.WriteFile(path+".suspect", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j = MustOpen(t, journal.City, path)
+	if j.Position() != was {
+		t.Errorf("position %v, want %v", j.Position(), was)
+	}
+	if found, _ := filepath.Glob(path + ".[ds]*"); len(found) > 0 {
+		t.Errorf("left over: %q", found)
+	}
+}
+
+// A file whose bytes the disk does not give is not known to be damaged.
+func TestAFileThatCannotBeReadStays(t *testing.T) {
+	path := newPath(t)
+	j := MustOpen(t, journal.City, path)
+	MustAppend(t, j, root())
+	was := j.Position()
+	j.Close()
+	if err := errors.Join(os.WriteFile(path+".suspect", nil, 0o600), os.Mkdir(path+"-wal", 0o700)); err != nil { // reading a directory fails
+		t.Fatal(err)
+	}
+	if j, err := journal.Open(journal.Config{Path: path, Role: journal.City}); err == nil || errors.Is(err, journal.ErrDamaged) {
+		t.Errorf("opened %v, %v", j, err)
+	}
+	if aside, _ := filepath.Glob(path + ".damaged*"); len(aside) > 0 {
+		t.Errorf("put aside: %q", aside)
+	}
+	if err := os.Remove(path + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	if j = MustOpen(t, journal.City, path); j.Position() != was {
+		t.Errorf("position %v, want %v", j.Position(), was)
+	}
+}

@@ -49,7 +49,8 @@ type Journal struct {
 
 // Open opens or creates the journal. A damaged file is moved aside, never
 // served, and so is one in which the last process noticed damage: the new one has a new
-// epoch, so cities compare instead of resuming.
+// epoch, so cities compare instead of resuming. One that the disk does not let us read
+// stays where it is, and so does one that turns out to be sound.
 // If another process has it, the error is an [*InUseError].
 func Open(cfg Config) (*Journal, error) {
 	if cfg.KeepAge == 0 {
@@ -64,9 +65,7 @@ func Open(cfg Config) (*Journal, error) {
 	}
 	j, err := openSound(cfg)
 	if errors.Is(err, ErrDamaged) {
-		if err = moveAside(cfg); err == nil {
-			j, err = open(cfg)
-		}
+		j, err = openDamaged(cfg)
 	}
 	if err != nil {
 		l.release()
@@ -74,6 +73,26 @@ func Open(cfg Config) (*Journal, error) {
 	}
 	j.lock = l
 	return j, nil
+}
+
+// openDamaged looks once more, from end to end: what SQLite calls damage may have been a disk
+// that refused to read for a while, and then everything fits.
+func openDamaged(cfg Config) (*Journal, error) {
+	switch err := look(cfg.Path); {
+	case err == nil:
+		if err = os.Remove(cfg.Path + suspectSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		if j, err := openSound(cfg); !errors.Is(err, ErrDamaged) {
+			return j, err
+		}
+	case !errors.Is(err, ErrDamaged) && !isOwnQuery(err):
+		return nil, err
+	}
+	if err := moveAside(cfg); err != nil {
+		return nil, err
+	}
+	return open(cfg)
 }
 
 // openSound does not even look into a file that is known to be damaged.
