@@ -90,6 +90,7 @@ type partial struct {
 	name string
 	at   int64
 	hash []byte
+	of   journal.Content
 }
 
 func newPartials(l *litter) *partials {
@@ -105,7 +106,7 @@ func (p *partials) with(want journal.Content, anew bool, fill func(name string, 
 	}
 	err = fill(name, w)
 	defer w.end()
-	if err != nil && !pathOnly(err) && whole(err) == err && p.keep(want.Digest, name, w) {
+	if err != nil && !pathOnly(err) && whole(err) == err && p.keep(want, name, w) {
 		return errors.Join(err, w.file.Close())
 	}
 	if closed := w.file.Close(); err == nil {
@@ -132,10 +133,7 @@ func (p *partials) open(want journal.Content, anew bool) (string, *filler, error
 }
 
 func (p *partials) take(want journal.Content) (string, *filler) {
-	p.mu.Lock()
-	k, ok := p.kept[want.Digest]
-	delete(p.kept, want.Digest)
-	p.mu.Unlock()
+	k, ok := p.find(want)
 	if !ok {
 		return "", nil
 	}
@@ -155,7 +153,24 @@ func (p *partials) take(want journal.Content) (string, *filler) {
 	return k.name, w
 }
 
-func (p *partials) keep(d journal.Digest, name string, w *filler) bool {
+// find takes out what is kept of a content, or of one that has grown to it since.
+func (p *partials) find(want journal.Content) (k partial, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k, ok = p.kept[want.Digest]; !ok {
+		for _, k = range p.kept {
+			if ok = begins(k.of, want); ok {
+				break
+			}
+		}
+	}
+	if ok {
+		delete(p.kept, k.of.Digest)
+	}
+	return k, ok
+}
+
+func (p *partials) keep(of journal.Content, name string, w *filler) bool {
 	if w.at+int64(len(w.buf)) < minPartial || w.settle() != nil {
 		return false
 	}
@@ -163,12 +178,17 @@ func (p *partials) keep(d journal.Digest, name string, w *filler) bool {
 	if err != nil {
 		return false
 	}
+	return p.add(partial{name, w.at, state, of})
+}
+
+// add keeps one more, unless there are too many.
+func (p *partials) add(k partial) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.kept) >= maxPartials {
+	if len(p.kept) >= maxPartials || len(k.hash) == 0 {
 		return false
 	}
-	p.kept[d] = partial{name, w.at, state}
+	p.kept[k.of.Digest] = k
 	return true
 }
 

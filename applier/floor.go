@@ -144,7 +144,7 @@ func (r *round) room() error {
 // need is how much a task will write. What is in staging has its room already.
 func (r *round) need(t *task) int64 {
 	n := t.node
-	if t.gone || t.state != todo || n.Kind != journal.File || n.Body.Size == 0 || t.keeps() || r.set.ready[n.ID] != nil || r.hauls.under(n.Body.Digest) {
+	if t.gone || t.state != todo || n.Kind != journal.File || n.Body.Size == 0 || t.keeps() || r.set.ready[n.ID] != nil || r.hauls.under(n) {
 		return 0
 	}
 	o := t.old.Node.Body

@@ -50,6 +50,7 @@ type haul struct {
 	err  error
 
 	taker *task // who has it now; guarded by hauls.mu
+	over  bool  // it came for a connection that broke; guarded by hauls.mu
 }
 
 func newHauls(p *partials, lists *chunk.Store) *hauls {
@@ -66,8 +67,10 @@ func (h *hauls) start(f Fetcher, n *journal.Node, old *ancestor) *haul {
 	defer h.mu.Unlock()
 	if l := h.byBytes[n.Body.Digest]; l != nil && !h.uselessLocked(l) {
 		old.close()
+		l.over = false
 		return l
 	}
+	h.reuseLocked(n.Body)
 	ctx, drop := context.WithCancelCause(h.ctx)
 	l := &haul{node: *n, drop: drop, done: make(chan struct{})}
 	h.byBytes[n.Body.Digest] = l
@@ -79,6 +82,18 @@ func (h *hauls) start(f Fetcher, n *journal.Node, old *ancestor) *haul {
 		h.arrived(l)
 	})
 	return l
+}
+
+// reuseLocked lets a content begin with what came before a break: the capitol tells of the
+// bytes that were added since.
+func (h *hauls) reuseLocked(want journal.Content) {
+	for d, l := range h.byBytes {
+		if l.over && begins(l.node.Body, want) &&
+			h.partials.add(partial{l.name, l.node.Body.Size, l.hash, l.node.Body}) {
+			delete(h.byBytes, d)
+			return
+		}
+	}
 }
 
 // uselessLocked says that a haul has failed, and that nobody is there to be told.
@@ -213,7 +228,7 @@ func (h *hauls) reset() {
 	defer h.mu.Unlock()
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	for d, l := range h.byBytes {
-		if l.err != nil || l.taker != nil {
+		if l.over = true; l.err != nil || l.taker != nil {
 			delete(h.byBytes, d)
 		}
 	}

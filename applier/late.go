@@ -39,18 +39,37 @@ func (l *late) due() journal.Entry {
 	return e
 }
 
-// beginning is a content on its way that is the first part of n's; nil if there is none.
+// begins says whether a content is the first bytes of another: it has only grown.
+func begins(first, all journal.Content) bool {
+	return first.Generation == all.Generation && first.Generation != 0 && first.Size < all.Size
+}
+
+// beginning is a content on its way, or waited for, that is the first part of n's; nil if
+// there is none.
 func (h *hauls) beginning(n *journal.Node) *haul {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if l := h.beginningLocked(n); l != nil && (!l.came() || h.awaitedLocked(l)) {
+		return l
+	}
+	return nil
+}
+
+func (h *hauls) beginningLocked(n *journal.Node) *haul {
 	for _, l := range h.byBytes {
-		b := l.node.Body
-		if l.node.ID == n.ID && n.Link == 0 && b.Generation == n.Body.Generation && b.Size < n.Body.Size &&
-			l.taker == nil && !(l.came() && l.err != nil) {
+		if l.node.ID == n.ID && n.Link == 0 && begins(l.node.Body, n.Body) && l.taker == nil && !l.over && !(l.came() && l.err != nil) {
 			return l
 		}
 	}
 	return nil
+}
+
+// under says whether a content, or its beginning, is on its way or here already.
+func (h *hauls) under(n *journal.Node) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.byBytes[n.Body.Digest]
+	return l != nil && !h.uselessLocked(l) || h.beginningLocked(n) != nil
 }
 
 // awaitedLocked says whether a late node waits for a haul.

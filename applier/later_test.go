@@ -1,11 +1,16 @@
 package applier_test
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/hydrasync/hydrasync/applier"
 	"github.com/hydrasync/hydrasync/journal"
 )
 
@@ -116,4 +121,51 @@ func TestWhatIsReplacedOnItsWayEnds(t *testing.T) {
 	}
 	c.equal(t, dir)
 	healthy(t, a, dir)
+}
+
+// cutting lets the first bytes of each content come, and then breaks.
+type cutting struct {
+	*capitol
+	after int64
+}
+
+func (c cutting) Fetch(ctx context.Context, n journal.Node, off, _ int64, w io.Writer) error {
+	return errors.Join(c.capitol.Fetch(ctx, n, off, c.after-off, w), errCut)
+}
+
+// After a break the capitol tells of the newest content only: what came of the one
+// before is its beginning.
+func TestABreakCostsNothingOfALogThatGrew(t *testing.T) {
+	const size, some = 4 << 20, 3 << 20
+	for name, came := range map[string]int64{"in the middle": some, "when all was here": size} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			a, c := city(t, dir, impatient), newCapitol()
+			mustApply(t, a, c.set(), c)
+			id := c.file(journal.Root, "log", strings.Repeat("line ", size/5+1)[:size])
+			if came == size {
+				mustApply(t, a, c.set(), c)
+				<-a.Late() // nobody takes it
+			} else {
+				mustApply(t, a, c.set(), cutting{c, came})
+			}
+			if err := a.Begin(t.Context(), applier.Resume); err != nil {
+				t.Fatal(err)
+			}
+			before := c.fetched.Load()
+			c.grow(id, "and more")
+			mustApply(t, a, c.set(), c)
+			for a.Confirmed() != c.position() {
+				<-a.Late()
+				if err := a.Complete(t.Context(), c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := c.fetched.Load() - before; n > size-came+100 {
+				t.Errorf("%d bytes came after the break, %d were missing", n, size-came+8)
+			}
+			c.equal(t, dir)
+			healthy(t, a, dir)
+		})
+	}
 }

@@ -142,7 +142,7 @@ func (p *preparing) fill(n *journal.Node, name string, w *filler) (*ready, error
 // prefetch begins to fetch a content that no file of ours has. In a comparison
 // others may have it, at its very place: then it is for the set to look.
 func (a *Applier) prefetch(ctx context.Context, n *journal.Node, f Fetcher) {
-	if a.hauls.beginning(n) != nil {
+	if a.hauls.under(n) {
 		return
 	}
 	if rows, err := a.journal.ByDigest(ctx, n.Body.Digest); err == nil && len(rows) == 0 {

@@ -3,8 +3,6 @@ package applier
 import (
 	"context"
 	"time"
-
-	"github.com/hydrasync/hydrasync/journal"
 )
 
 // What the hauls know of room: what is on its way has it, and some wait for it.
@@ -26,14 +24,6 @@ func (h *hauls) reserved() (sum int64) {
 		}
 	}
 	return sum
-}
-
-// under says whether a content is on its way, or here already.
-func (h *hauls) under(d journal.Digest) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l := h.byBytes[d]
-	return l != nil && !h.uselessLocked(l)
 }
 
 // short counts the files that wait for room, and their bytes.
