@@ -1,12 +1,15 @@
 package trials
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hydrasync/hydrasync/cmd/hydrasync/trials/stand"
 )
@@ -152,4 +155,35 @@ func TestGrowingLog(t *testing.T) {
 	os.WriteFile(path, []byte("a new log\n"), 0o644)
 	r.mustBecomeEqual(t)
 	r.sent(t, 100_000, "a rotation")
+}
+
+// TestALogThatNeverRests is one that grows from before the start and all the time: whoever
+// debugs by it wants it now, and once.
+func TestALogThatNeverRests(t *testing.T) {
+	const size = 32 << 20
+	r := newRig(t)
+	random(t, filepath.Join(r.src, "app.log"), size)
+	f, err := os.OpenFile(filepath.Join(r.src, "app.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		for err = nil; ctx.Err() == nil && err == nil; time.Sleep(100 * time.Microsecond) {
+			_, err = fmt.Fprintln(f, "a line of the log")
+		}
+		done <- errors.Join(err, f.Close())
+	}()
+	r.start(t)
+	stand.Await(t, "the log is on the city", stand.Until(func() bool {
+		fi, err := os.Stat(filepath.Join(r.dst, "app.log"))
+		return err == nil && fi.Size() > size
+	}), r.capitol, r.city)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	r.mustBecomeEqual(t)
+	r.sent(t, 2*size, "a log of 32 MiB that grows")
 }
