@@ -65,6 +65,9 @@ func (p *subscription) hear(ctx context.Context, k kind, payload []byte) error {
 			return err
 		}
 		p.turn.confirmed(m.Position.Seq, p.toldSeq())
+		if !m.Scope.IsZero() || !m.Position.IsZero() && m.Position != p.hello.Position {
+			p.visit.Confirm()
+		}
 		p.srv.bell.ring()
 		return nil
 	}

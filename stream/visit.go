@@ -39,7 +39,15 @@ type Visit struct {
 	TLS     bool
 
 	entries, bytes atomic.Int64
+	confirmed      atomic.Bool
 }
+
+// Confirm is the server's: see Confirmed.
+func (v *Visit) Confirm() { v.confirmed.Store(true) }
+
+// Confirmed says that the city has something on its disk that it did not have when it came, or has
+// proved that it is in step. A city that refuses what it is sent never does.
+func (v *Visit) Confirmed() bool { return v.confirmed.Load() }
 
 // Sent is how many entries were sent so far, and the bytes of them and of content.
 // Heartbeats do not count: without changes both stay.

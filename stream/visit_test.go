@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hydrasync/hydrasync/journal"
 	"github.com/hydrasync/hydrasync/journal/ledger"
 	"github.com/hydrasync/hydrasync/stream"
 )
@@ -84,6 +85,7 @@ func TestVisitorsAreTold(t *testing.T) {
 	if one := v.came[0]; one.City != "all" || one.Tree != "src" || one.Remote != "127.0.0.1" || one.Mode != stream.Full || one.Reason == "" {
 		t.Errorf("got %+v", one)
 	}
+	v.await(t, func() bool { return v.came[0].Confirmed() })
 	before, _ := v.came[0].Sent()
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -125,5 +127,42 @@ func TestVisitorsAreTold(t *testing.T) {
 	v.await(t, func() bool { return len(v.left) == 3 && v.left[2] == nil })
 	if err := done(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A city has confirmed something once it is somewhere else than when it came, or proves that it is in step.
+func TestAPulseOfWhereItWasConfirmsNothing(t *testing.T) {
+	v := &visitors{}
+	c := newCapitol(t, func(cfg *stream.ServerConfig) { cfg.Visitors = v })
+	before := c.j.Position()
+	at := func(pos journal.Position) m { return m{1: pos.Epoch[:], 2: uint64(pos.Seq), 3: pos.Digest[:]} }
+	c.write("f", []byte("x"))
+	for i, row := range []struct {
+		pulse m
+		want  bool
+	}{
+		{m{1: at(before)}, false},
+		{m{}, false},
+		{m{1: at(before), 2: make([]byte, 32)}, false},
+		{m{1: at(c.j.Position())}, true},
+		{m{1: at(before), 2: before.Digest[:]}, true},
+	} {
+		r := dialRaw(t, c)
+		h := hello()
+		h[3] = at(before)
+		r.send(frame(t, 1, h))
+		if r.until(17) == nil {
+			t.Fatal("no batch")
+		}
+		r.send(frame(t, 4, row.pulse))
+		r.send(frame(t, 2, m{1: 1, 2: 999_999, 3: make([]byte, 32), 6: 1})) // its answer says that the pulse was heard
+		if r.until(19) == nil {
+			t.Fatal("no answer")
+		}
+		v.mu.Lock()
+		if got := v.came[i].Confirmed(); got != row.want {
+			t.Errorf("%v: confirmed is %v", row.pulse, got)
+		}
+		v.mu.Unlock()
 	}
 }

@@ -125,7 +125,7 @@ func printCities(a *app, reports []cityReport) error {
 		return err
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CITY\tSTATE\tMAY HAVE\tSEEN\tFROM")
+	fmt.Fprintln(w, "CITY\tSTATE\tMAY HAVE\tSEEN\tFROM\tVERSION")
 	for i := range reports {
 		r := &reports[i]
 		seen := "never"
@@ -136,7 +136,7 @@ func printCities(a *app, reports []cityReport) error {
 		if r.Expires != nil {
 			state += fmt.Sprintf(", code good for %s", tookText(time.Until(*r.Expires)))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, state, grantsText(r.grants), seen, r.Remote)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, state, grantsText(r.grants), seen, dash(r.Remote), dash(r.Version))
 	}
 	return w.Flush()
 }

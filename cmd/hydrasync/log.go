@@ -173,6 +173,9 @@ func (l *runLine) what() string {
 	if l.Kind == string(ledger.Attempt) {
 		return fmt.Sprintf("%s in vain", times(l.Attempts))
 	}
+	if l.Attempts > 1 {
+		return l.Mode + ", " + times(l.Attempts)
+	}
 	return l.Mode
 }
 

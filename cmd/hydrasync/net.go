@@ -173,15 +173,39 @@ func ofTree(nodes []netNode, tree string) []netNode {
 
 // words is the state of a replica for people.
 func words(n *roster.Node) string {
+	lost := ""
+	if n.Lost != stream.Here {
+		lost = n.Lost.String() + " since " + n.LostSince.Local().Format(logTime)
+	}
 	switch {
-	case n.Lost != stream.Here:
-		return n.Lost.String() + " since " + n.LostSince.Local().Format(logTime)
+	case lost != "" && refuses(n.State):
+		return explained(n) + " (" + lost + ")" // it comes again and again, and leaves as often
+	case lost != "":
+		return lost
 	case n.State == "in step" && n.Behind > 0:
 		return "catching up" // it has not yet said so
 	case n.State == "catching up" && n.Percent > 0:
 		return "catching up " + percentText(n.Percent)
-	case n.State == "catching up", n.Why == "":
+	case n.State == "catching up":
 		return n.State
 	}
-	return n.State + ": " + n.Why
+	return explained(n)
+}
+
+// explained is a state with its reason, in which the state is not told once more.
+func explained(n *roster.Node) string {
+	why := strings.TrimPrefix(strings.TrimPrefix(n.Why, "hold: "), n.State+": ")
+	if why == "" {
+		return n.State
+	}
+	return n.State + ": " + why
+}
+
+// refuses says that a city takes nothing, whoever can be reached.
+func refuses(state string) bool {
+	switch state {
+	case "held", "no space", "read-only", "destination lost", diskError:
+		return true
+	}
+	return false
 }

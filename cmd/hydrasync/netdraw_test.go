@@ -61,11 +61,13 @@ func TestTheDocumentsShowTheNetAsItIsDrawn(t *testing.T) {
 func TestAStateInWords(t *testing.T) {
 	at := time.Now()
 	for want, n := range map[string]roster.Node{
-		"in step":                               {Report: stream.Report{Situation: stream.Situation{State: "in step"}}},
-		"catching up":                           {Report: stream.Report{Situation: stream.Situation{State: "in step", Behind: 1}}},
-		"catching up 43 %":                      {Report: stream.Report{Situation: stream.Situation{State: "catching up", Why: "so", Percent: 43}}},
-		"held: 9 of 9 would be deleted":         {Report: stream.Report{Situation: stream.Situation{State: "held", Why: "9 of 9 would be deleted"}}},
-		"uncertain since " + at.Format(logTime): {Report: stream.Report{Situation: stream.Situation{State: "held", Why: "so"}, Lost: stream.Uncertain, LostSince: at}},
+		"in step":                       {Report: stream.Report{Situation: stream.Situation{State: "in step"}}},
+		"catching up":                   {Report: stream.Report{Situation: stream.Situation{State: "in step", Behind: 1}}},
+		"catching up 43 %":              {Report: stream.Report{Situation: stream.Situation{State: "catching up", Why: "so", Percent: 43}}},
+		"held: 9 of 9 would be deleted": {Report: stream.Report{Situation: stream.Situation{State: "held", Why: "9 of 9 would be deleted"}}},
+		"held: 9 of 9 would be deleted (unreachable since " + at.Format(logTime) + ")": {Report: stream.Report{Situation: stream.Situation{State: "held", Why: "hold: 9 of 9 would be deleted"},
+			Lost: stream.Unreachable, LostSince: at}},
+		"uncertain since " + at.Format(logTime): {Report: stream.Report{Situation: stream.Situation{State: "comparing", Why: "so"}, Lost: stream.Uncertain, LostSince: at}},
 	} {
 		if got := words(&n); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -126,3 +126,31 @@ func TestALedgerOfTheFirstVersionIsBroughtForward(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// However many come after it, a line that goes on is kept, and is there to be ended.
+func TestWhatGoesOnIsNotTrimmed(t *testing.T) {
+	l, now := mustOpen(t, t.TempDir()), time.Now().UTC()
+	open := &ledger.Run{Side: ledger.AtCapitol, Kind: ledger.Session, City: "open", Began: now}
+	first := &ledger.Run{Side: ledger.AtCapitol, Kind: ledger.Session, City: "first", Began: now, Ending: ledger.Ending{At: now, Result: ledger.OK}}
+	mustRecord(t, l, open, first)
+	var flood []*ledger.Run
+	for range 10_000 {
+		flood = append(flood, &ledger.Run{Side: ledger.AtCapitol, Kind: ledger.Session, City: "flood", Began: now, Ending: ledger.Ending{At: now, Result: ledger.OK}})
+	}
+	mustRecord(t, l, flood...)
+	open.Entries, open.Ending = 5, ledger.Ending{At: now, Result: ledger.Failed}
+	if got := mustRuns(t, l, ledger.Asked{City: "open"}); len(got) != 1 || !got[0].At.IsZero() {
+		t.Fatalf("what goes on: %+v", got)
+	}
+	if got := mustRuns(t, l, ledger.Asked{City: "first"}); len(got) != 0 {
+		t.Errorf("the oldest that is over is kept: %+v", got)
+	}
+	if got := mustRuns(t, l, ledger.Asked{City: "flood"}); len(got) != 10_000 {
+		t.Errorf("%d of those that came last are kept", len(got))
+	}
+	open.Ending = ledger.Ending{}
+	mustRecord(t, l, open)
+	if got := mustRuns(t, l, ledger.Asked{City: "open"}); len(got) != 1 || got[0].Entries != 5 {
+		t.Errorf("got %+v", got)
+	}
+}

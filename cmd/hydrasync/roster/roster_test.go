@@ -116,6 +116,27 @@ func TestALeafThatMovesIsShownWhereItIs(t *testing.T) {
 	}
 }
 
+// Of two behind one address, neither of which has joined, what a replica says of itself goes before.
+func TestWhoIsNearerIsBelieved(t *testing.T) {
+	r := New()
+	relay, leaf := visit("relay", "R"), visit("leaf", "L")
+	relay.Joined, leaf.Joined = false, false
+	r.Came(relay)
+	r.Reported(relay, beneath("L", "R", "leaf"))
+	r.Came(leaf)
+	gone := beneath("L", "R", "leaf")
+	gone.Lost, gone.LostSince = stream.Unreachable, time.Now()
+	r.Reported(relay, gone)
+	r.Reported(relay, beneath("L", "R", "leaf"))
+	if n := r.find(t, "L"); n.Lost != stream.Here || n.Parent != place {
+		t.Errorf("got %+v", n)
+	}
+	r.Left(relay, nil, stream.NoFault)
+	if n := r.find(t, "L"); n.Lost != stream.Here {
+		t.Errorf("got %+v", n)
+	}
+}
+
 // Nobody takes another's row, place or name, or more room than there is for one.
 func TestAHostileTellerSpeaksForItself(t *testing.T) {
 	r := New()

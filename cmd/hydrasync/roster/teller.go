@@ -38,8 +38,8 @@ func (r *Roster) Come(name string, who stream.Report, place, tree string) *Telle
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	who.Parent, who.State, who.Since = place, connected, r.now()
-	if old := r.rows[key{name, who.ID}]; old != nil {
-		who.Position, who.Verified, who.Behind = old.Position, old.Verified, old.Behind
+	if old := r.rows[key{name, who.ID}]; old != nil { // until it says something else
+		who.Role, who.Serves, who.From, who.Tree, who.Situation, who.Verified = old.Role, old.Serves, old.From, old.Who.Tree, old.Situation, old.Verified
 	}
 	t.putLocked(who, true, true)
 	return t

@@ -26,6 +26,8 @@ type City struct {
 	city, tree string
 
 	line    *ledger.Run // the connection; nil between two
+	refused *ledger.Run // the line of the one before, if this end refused what came; nil: it did not
+	had     [2]int64    // entries and bytes that the line had before this connection
 	link    time.Time   // since when it stands
 	before  time.Time   // Seen.Began of the one before
 	known   bool        // it is in the ledger, or on its way there
@@ -62,7 +64,7 @@ func (c *City) Hear(s *Seen) {
 		w := &s.Link.Welcome
 		c.line = c.runLocked(ledger.Session, s.Link.From, s.Link.Since)
 		c.line.Mode, c.line.Reason = w.Mode.String(), w.Reason
-		c.link, c.before, c.known, c.failed = s.Link.Since, s.Began, false, 0
+		c.link, c.before, c.known, c.failed, c.had = s.Link.Since, s.Began, false, 0, [2]int64{}
 	case stands && s.Began != c.before:
 		c.countLocked(s)
 	case s.Link.Phase == stream.Waiting && s.Link.Fault != stream.NoFault && s.Link.Since != c.over:
@@ -78,13 +80,30 @@ func (c *City) runLocked(kind ledger.Kind, from string, since time.Time) *ledger
 // countLocked notes what came. The first of it makes the line one that is written.
 func (c *City) countLocked(s *Seen) {
 	c.failed = s.Failed
-	if s.Entries == c.line.Entries && s.Bytes == c.line.Bytes {
+	if !c.known && (s.Entries > 0 || s.Bytes > 0) {
+		c.goOnLocked()
+	}
+	entries, bytes := s.Entries+c.had[0], s.Bytes+c.had[1]
+	if entries == c.line.Entries && bytes == c.line.Bytes {
 		return
 	}
-	c.line.Entries, c.line.Bytes = s.Entries, s.Bytes
+	c.line.Entries, c.line.Bytes = entries, bytes
 	c.attempt = nil
 	c.putLocked(c.line, !c.known)
 	c.known = true
+}
+
+// goOnLocked: what came before this end refused the rest, as a city does that is held, comes anew each
+// time. That is the same line.
+func (c *City) goOnLocked() {
+	r := c.refused
+	c.refused = nil
+	if r == nil || r.Remote != c.line.Remote || r.Mode != c.line.Mode || c.line.Began.Sub(r.At) >= sameLine {
+		return
+	}
+	r.Ending = ledger.Ending{}
+	r.Tries++
+	c.line, c.had = r, [2]int64{r.Entries, r.Bytes}
 }
 
 // endLocked ends the connection's line. One that brought nothing is no line if nothing
@@ -104,6 +123,9 @@ func (c *City) endLocked(why error, whose stream.Fault, result ledger.Result) {
 		r.Said = why.Error()
 	} else if c.failed > 0 {
 		r.Result, r.Fault, r.Said = ledger.Warning, stream.FaultLocal.String(), "some paths could not be made: see hydrasync status"
+	}
+	if whose == stream.FaultLocal && result == ledger.Failed {
+		c.refused = r
 	}
 	c.putLocked(r, true)
 }

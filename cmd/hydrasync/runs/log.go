@@ -15,6 +15,9 @@ import (
 // step is how often a line that goes on is brought up to date.
 const step = time.Minute
 
+// sameLine is for how long after a session that came to nothing the next one is counted in its line.
+const sameLine = time.Hour
+
 // maxWaiting is how many lines may wait for a ledger that is slow or full.
 const maxWaiting = 1024
 
