@@ -30,7 +30,7 @@ type Cursor struct {
 
 	epoch  Epoch
 	since  Seq    // following: everything up to it is delivered
-	known  Seq    // since, when the head was last reached: what the reader had then
+	known  Seq    // the reader had everything up to it; 0: nobody can say
 	lastID NodeID // reading all: ids up to it are delivered
 	base   Position
 
@@ -45,10 +45,31 @@ type Cursor struct {
 // parents before children, so it is both the catch-up and the live stream.
 // Next fails with [*CompactedError] if since is beneath the floor. With subDirs
 // only those; what leaves them is told as gone, what enters is told whole.
+//
+// The reader had everything up to since, as after a chunk that was Done: else see [Cursor.Unsure].
 func (j *Journal) Follow(since Seq, subDirs []string) *Cursor {
 	c := &Cursor{j: j, scope: NewScope(subDirs), epoch: j.Position().Epoch, since: since, known: since, early: map[NodeID]Seq{}}
 	c.step, c.follows = c.follow, true
+	if j.started.role != Capitol {
+		return c.Unsure()
+	}
 	return c
+}
+
+// Unsure is for a reader that may have stopped in the midst of a catch-up. There a node that was moved,
+// and changed later, is told where the later change is: the reader is past the move and has
+// not heard of it. So with subDirs it is told of every node that lies outside, and what is in every directory that
+// changed. A city's own log is such a catch-up: whoever reads it is unsure, always.
+func (c *Cursor) Unsure() *Cursor {
+	c.known = 0
+	return c
+}
+
+// sure notes that the reader has everything up to the head.
+func (c *Cursor) sure(head Seq) {
+	if c.j.started.role == Capitol {
+		c.known = head
+	}
 }
 
 // All reads every live node once, parents before children. The last chunk has

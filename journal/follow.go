@@ -31,7 +31,8 @@ func (c *Cursor) follow(ctx context.Context, r *reading, limit int) error {
 	}
 	if c.since >= r.head.pos.Seq {
 		r.chunk.Entries = append(r.chunk.Entries, c.held...)
-		c.since, c.known, c.held, c.found = r.head.pos.Seq, r.head.pos.Seq, nil, nil
+		c.since, c.held, c.found = r.head.pos.Seq, nil, nil
+		c.sure(c.since)
 		c.reach(r.head.pos)
 		r.chunk.Done = true
 	}
@@ -107,6 +108,9 @@ func (c *Cursor) followOne(ctx context.Context, r *reading, e *Entry) error {
 		return nil
 	}
 	id := e.Change.Node.ID
+	if id < 0 {
+		return nil // a stale row has ended, see [Journal.Renumber]: nobody else has heard of it
+	}
 	if seq, told := c.early[id]; told && seq == e.Seq {
 		delete(c.early, id)
 		return nil

@@ -440,6 +440,94 @@ func TestScopedCursorTellsWhatEntersAndWhatLeaves(t *testing.T) {
 	}
 }
 
+// A reader that stops in the midst of a catch-up is past a move that it was not told: the node
+// was changed later. It comes again, or is a relay from which another one reads.
+func TestAMoveThatALaterChangeHidesIsToldAllTheSame(t *testing.T) {
+	scope := []string{"in"}
+	for name, relayed := range map[string]bool{"of a capitol": false, "of a relay": true} {
+		t.Run(name, func(t *testing.T) {
+			j := MustNew(t)
+			MustAppend(t, j, dir(2, 1, "in"), dir(3, 1, "out"), dir(4, 3, "comes"), file(5, 4, "f", 1), dir(6, 2, "goes"), file(7, 6, "g", 1))
+			c, relay := city{t, MustOpen(t, journal.City, newPath(t))}, city{t, MustOpen(t, journal.City, newPath(t))}
+			relay.full(j, 10)
+			for all := j.All(scope); ; {
+				chunk, err := all.Next(ctx, 10)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.take(chunk, chunk.Position, nil); chunk.Done {
+					break
+				}
+			}
+			MustAppend(t, j, dir(4, 2, "comes"), dir(6, 3, "goes"))
+			for i := range journal.NodeID(20) {
+				MustAppend(t, j, file(10+i, 2, fmt.Sprint("new", i), 1))
+			}
+			for _, id := range []journal.NodeID{4, 6} {
+				s, err := j.Node(ctx, id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Node.Mode ^= 0o100
+				MustAppend(t, j, journal.Change{Node: s.Node})
+			}
+			once := func(c city, cur *journal.Cursor) {
+				t.Helper()
+				chunk, err := cur.Next(ctx, 5)
+				if err != nil || chunk.Done {
+					t.Fatalf("the catch-up is no long one: %v", err)
+				}
+				c.take(chunk, chunk.Position, nil)
+			}
+			from := j
+			if relayed {
+				from = relay.j
+				once(relay, j.Follow(relay.j.Position().Seq, nil))
+				c.follow(from.Follow(c.j.Position().Seq, scope), 5)
+				relay.follow(j.Follow(relay.j.Position().Seq, nil), 5)
+			} else {
+				once(c, j.Follow(c.j.Position().Seq, scope))
+			}
+			c.follow(from.Follow(c.j.Position().Seq, scope).Unsure(), 5)
+			want, pos, _ := j.ScopeDigest(ctx, scope)
+			got, at, err := c.j.ScopeDigest(ctx, scope)
+			if err != nil || got != want || pos != at {
+				t.Errorf("scope digest %v at %v, want %v at %v (%v)\n%s", got, at, want, pos, err, dump(t, c.j))
+			}
+		})
+	}
+}
+
+// A relay that was compared under other ids may be rid of what it had before only later, when
+// others read its log again. The ids of that are its own.
+func TestTheEndOfAStaleRowIsNobodyElsesBusiness(t *testing.T) {
+	j := MustOpen(t, journal.City, newPath(t))
+	at := func(seq journal.Seq) journal.Position { return journal.Position{Epoch: journal.Epoch{1}, Seq: seq} }
+	record := func(pos journal.Position, changes ...journal.Change) {
+		t.Helper()
+		var entries []journal.Entry
+		for _, c := range changes {
+			entries = append(entries, journal.Entry{Seq: pos.Seq, Time: time.Now(), Change: c})
+		}
+		if err := j.Record(ctx, entries, pos); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(at(5), root(), file(2, 1, "old", 1))
+	if err := j.Renumber(ctx); err != nil {
+		t.Fatal(err)
+	}
+	top := root()
+	top.Was = -1
+	record(at(10), top, file(2, 1, "new", 1))
+	record(at(11), file(3, 1, "newer", 1))
+	record(at(12), gone(-2))
+	chunk, err := j.Follow(10, nil).Next(ctx, 10)
+	if err != nil || len(chunk.Entries) != 1 || chunk.Entries[0].Change.Node.ID != 3 || chunk.Position.Seq != 12 {
+		t.Errorf("told %+v up to %v, %v", chunk.Entries, chunk.Position.Seq, err)
+	}
+}
+
 // What is told again after a break is old news: it takes no row back.
 func TestAnOlderEntryLeavesTheRowAsItIs(t *testing.T) {
 	j := MustOpen(t, journal.City, newPath(t))

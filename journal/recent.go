@@ -83,7 +83,8 @@ func (c *Cursor) handed(limit int) (Chunk, bool) {
 	if c.j.closed || head.Epoch != c.epoch || r.since != c.since || !r.whole(head.Seq) || len(r.entries) > limit {
 		return Chunk{}, false
 	}
-	c.since, c.known = head.Seq, head.Seq
+	c.since = head.Seq
+	c.sure(c.since)
 	c.reach(head)
 	return Chunk{Entries: slices.Clone(r.entries), Position: c.base, Done: true}, true
 }

@@ -30,7 +30,7 @@ func (p *subscription) feed(ctx context.Context) error {
 		if err := f.room(ctx); err != nil {
 			return err
 		}
-		next, err := p.share.next(ctx, f.at, pg)
+		next, err := p.share.next(ctx, f.at, pg, f.sure)
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (p *subscription) feed(ctx context.Context) error {
 			f.owe(settleTime)
 		}
 		f.visit.entries.Add(int64(pg.entries))
-		f.at = pg.position
+		f.at, f.sure = pg.position, pg.sure
 		if len(pg.messages) > 0 {
 			p.tell(f.at)
 		}
@@ -60,6 +60,7 @@ func (p *subscription) feed(ctx context.Context) error {
 type feeder struct {
 	*subscription
 	at     journal.Position // what it has told, or passed over
+	sure   bool             // it has told everything up to there
 	due    time.Time        // of the next heartbeat
 	proven bool             // "in step" was claimed once: from then on heartbeats have time
 }
@@ -227,7 +228,7 @@ func (f *feeder) full(ctx context.Context) error {
 		}
 		f.visit.entries.Add(int64(len(chunk.Entries)))
 		if chunk.Done {
-			f.at = chunk.Position
+			f.at, f.sure = chunk.Position, true
 			f.tell(f.at)
 			return nil
 		}

@@ -15,6 +15,7 @@ type page struct {
 	entries  int              // in them
 	position journal.Position // once all of it is applied
 	more     journal.Chunk    // what was read beyond it: the next page begins with that
+	sure     bool             // whoever has it has everything up to there, see [journal.Cursor.Unsure]
 	err      error
 
 	taken int // by so many cities; guarded by the share
@@ -23,7 +24,9 @@ type page struct {
 // finish makes messages of the chunk's beginning and keeps the rest. A chunk
 // that completes others is no whole for anybody else.
 func (p *page) finish(ctx context.Context, fill *filling, chunk journal.Chunk) error {
+	n := len(chunk.Entries)
 	rest := cut(&chunk)
+	p.sure = chunk.Done && len(chunk.Entries) == n
 	if len(p.messages) == 0 {
 		p.more = rest
 	}
@@ -56,32 +59,47 @@ func (m *sealed) pack(c *codec) []byte {
 // page that every city has taken goes at once; keepPages are for cities that
 // are behind.
 type pages struct {
-	by    map[journal.Seq]*page
-	order []journal.Seq // oldest first
+	by    map[opening]*page
+	order []opening // oldest first
 }
+
+// opening is where a page begins, and for whom.
+type opening struct {
+	since journal.Seq
+	who   reader
+}
+
+// reader is what is known of who wants a page. With the whole tree all are alike.
+type reader int
+
+const (
+	unsure reader = iota // it may lack what lies before
+	within               // it goes on with what was read ahead
+	sure                 // it has everything up to there
+)
 
 const keepPages = 8
 
 // keep remembers a page that brings somebody forward; others are for those
 // only who already wait for it.
-func (p *pages) keep(since journal.Seq, pg *page, users int) {
-	p.order = append(p.order, since)
+func (p *pages) keep(at opening, pg *page, users int) {
+	p.order = append(p.order, at)
 	switch {
-	case pg.err != nil || pg.position.Seq == since || pg.taken >= users:
-		p.drop(since)
+	case pg.err != nil || pg.position.Seq == at.since || pg.taken >= users:
+		p.drop(at)
 	case len(p.order) > keepPages:
 		p.drop(p.order[0])
 	}
 }
 
 // take counts who has the page.
-func (p *pages) take(since journal.Seq, pg *page, users int) {
-	if pg.taken++; pg.taken >= users && slices.Contains(p.order, since) {
-		p.drop(since)
+func (p *pages) take(at opening, pg *page, users int) {
+	if pg.taken++; pg.taken >= users && slices.Contains(p.order, at) {
+		p.drop(at)
 	}
 }
 
-func (p *pages) drop(since journal.Seq) {
-	delete(p.by, since)
-	p.order = slices.DeleteFunc(p.order, func(s journal.Seq) bool { return s == since })
+func (p *pages) drop(at opening) {
+	delete(p.by, at)
+	p.order = slices.DeleteFunc(p.order, func(o opening) bool { return o == at })
 }

@@ -37,7 +37,7 @@ func (t *tree) join(subDirs []string) *share {
 	defer t.mu.Unlock()
 	s := t.shares[key]
 	if s == nil {
-		s = &share{tree: t, subDirs: subDirs, key: key, pages: pages{by: make(map[journal.Seq]*page)}, sizes: &sizes{}}
+		s = &share{tree: t, subDirs: subDirs, key: key, pages: pages{by: make(map[opening]*page)}, sizes: &sizes{}}
 		t.shares[key] = s
 	}
 	s.users.Add(1)
@@ -53,27 +53,29 @@ func (t *tree) leave(s *share) {
 }
 
 // next is the page after a position; without messages at the head, or where
-// what follows is outside the scope. Before is the page that the city had last, or nil.
-func (s *share) next(ctx context.Context, at journal.Position, before *page) (*page, error) {
+// what follows is outside the scope. Before is the page that the city had last, or nil; who has
+// everything up to at is certain.
+func (s *share) next(ctx context.Context, at journal.Position, before *page, certain bool) (*page, error) {
+	var ahead journal.Chunk
+	if before != nil {
+		ahead = before.more
+	}
+	o := opening{since: at.Seq, who: s.reader(len(ahead.Entries) > 0, certain)}
 	s.mu.Lock()
-	pg := s.pages.by[at.Seq]
+	pg := s.pages.by[o]
 	first := pg == nil
 	if first {
 		pg = &page{ready: make(chan struct{})}
-		s.pages.by[at.Seq] = pg
+		s.pages.by[o] = pg
 	}
-	s.pages.take(at.Seq, pg, int(s.users.Load()))
+	s.pages.take(o, pg, int(s.users.Load()))
 	s.mu.Unlock()
 	if first {
-		var ahead journal.Chunk
-		if before != nil {
-			ahead = before.more
-		}
 		alone, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
-		pg.err = s.turn(alone, pg, at.Seq, ahead)
+		pg.err = s.turn(alone, pg, o, ahead)
 		cancel()
 		s.mu.Lock()
-		s.pages.keep(at.Seq, pg, int(s.users.Load()))
+		s.pages.keep(o, pg, int(s.users.Load()))
 		s.mu.Unlock()
 		close(pg.ready)
 	}
@@ -88,13 +90,27 @@ func (s *share) next(ctx context.Context, at journal.Position, before *page) (*p
 	return pg, pg.err
 }
 
-// turn makes the page after since: of what was read ahead, or of the journal.
-func (s *share) turn(ctx context.Context, pg *page, since journal.Seq, ahead journal.Chunk) error {
-	fill := filling{tree: s.tree, only: whole(s.subDirs), since: since, sizes: s.sizes}
+// reader is who turns the page. Only parts of a tree have an outside to move from.
+func (s *share) reader(ahead, certain bool) reader {
+	switch {
+	case certain || len(s.subDirs) == 0:
+		return sure
+	case ahead:
+		return within
+	}
+	return unsure
+}
+
+// turn makes the page: of what was read ahead, or of the journal.
+func (s *share) turn(ctx context.Context, pg *page, at opening, ahead journal.Chunk) error {
+	fill := filling{tree: s.tree, only: whole(s.subDirs), since: at.since, sizes: s.sizes}
 	if len(ahead.Entries) > 0 {
 		return pg.finish(ctx, &fill, ahead)
 	}
-	cursor := s.tree.Journal.Follow(since, s.subDirs)
+	cursor := s.tree.Journal.Follow(at.since, s.subDirs)
+	if at.who == unsure {
+		cursor.Unsure()
+	}
 	for {
 		chunk, err := cursor.Next(ctx, chunkEntries)
 		if err != nil {
