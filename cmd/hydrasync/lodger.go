@@ -20,6 +20,8 @@ type resident interface {
 	serves() (stream.Tree, bool)
 	// livesIn tells in which house, before it runs.
 	livesIn(*house)
+	// place is its id in lineages.
+	place() string
 }
 
 func (s *source) serves() (stream.Tree, bool) { return s.tree(), true }
@@ -29,6 +31,10 @@ func (c *city) serves() (stream.Tree, bool) { return c.tree(), c.conf.ServeAs !=
 func (s *source) livesIn(h *house) { s.server, s.door, s.roster = h.server, h.door, h.roster }
 
 func (c *city) livesIn(h *house) { c.door, c.roster = h.door, h.roster }
+
+func (s *source) place() string { return s.id }
+
+func (c *city) place() string { return c.known.ID }
 
 // lodging is what a configuration wants to live in the house: one tree or one
 // highway.
@@ -74,6 +80,7 @@ type lodger struct {
 	house *house
 	first resident // open already; nil: not yet
 	leave context.CancelFunc
+	place string // see [resident]; "": it was never open
 
 	withdraw func() // set if first is served already
 	left     chan struct{}
@@ -102,6 +109,7 @@ func (l *lodger) run(ctx context.Context) {
 		began := time.Now()
 		err := l.live(ctx)
 		if ctx.Err() != nil {
+			l.house.roster.Drop(l.place)
 			return
 		}
 		if err == nil {
@@ -118,6 +126,7 @@ func (l *lodger) run(ctx context.Context) {
 			return
 		}
 		l.note(nil, err)
+		l.house.roster.Fail(l.place, err)
 		log := l.house.a.logger()
 		log.Error().Err(err).Str("hint", hintOf(err)).Str("dir", stream.Display(l.dir)).Dur("again", wait).Msg("does not run")
 		l.house.a.say("%s does not run: %v", stream.Display(l.dir), err)
@@ -137,6 +146,7 @@ func (l *lodger) live(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	l.place = r.place()
 	defer func() { err = errors.Join(err, r.close()) }()
 	if withdraw == nil {
 		if withdraw, err = l.house.publish(ctx, r); err != nil {

@@ -13,7 +13,6 @@ import (
 
 // keepReport keeps the roster's word of this replica, until ctx ends.
 func (c *city) keepReport(ctx context.Context) error {
-	defer c.roster.Drop(c.known.ID)
 	var last stream.Report
 	for {
 		now, moved := c.sight.look()
@@ -86,7 +85,6 @@ func (s *source) keepReport(ctx context.Context) error {
 	if s.roster == nil {
 		return nil
 	}
-	defer s.roster.Drop(s.id)
 	for {
 		seq := s.journal.Position().Seq
 		s.tellRoster()

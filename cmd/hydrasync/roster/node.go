@@ -24,6 +24,9 @@ func (r *Roster) Nodes() []Node {
 	defer r.mu.Unlock()
 	best := make(map[string]key)
 	for k, one := range r.rows {
+		if one.own && one.Lost != stream.Here {
+			continue // it is no more
+		}
 		if was, known := best[k.id]; !known || one.betterLocked(r.rows[was]) {
 			best[k.id] = k
 		}
@@ -43,6 +46,9 @@ func (r *Roster) Nodes() []Node {
 	return nodes
 }
 
+// lostTogether is within which two have lost the same city at once: then its own word counts.
+const lostTogether = time.Minute
+
 func (o *row) betterLocked(than *row) bool {
 	rank := func(o *row) int {
 		switch {
@@ -56,8 +62,11 @@ func (o *row) betterLocked(than *row) bool {
 	if a, b := rank(o), rank(than); a != b {
 		return a > b
 	}
-	if o.Lost != stream.Here && !o.LostSince.Equal(than.LostSince) {
-		return o.LostSince.After(than.LostSince)
+	if d := o.LostSince.Sub(than.LostSince); o.Lost != stream.Here && d.Abs() > lostTogether {
+		return d > 0
+	}
+	if o.First != than.First {
+		return o.First
 	}
 	return o.mark > than.mark
 }
@@ -65,8 +74,8 @@ func (o *row) betterLocked(than *row) bool {
 // headsLocked is how far each history has come, as capitols and this machine say.
 func (r *Roster) headsLocked() map[journal.Epoch]journal.Seq {
 	heads := make(map[journal.Epoch]journal.Seq)
-	for k, one := range r.rows {
-		if k.teller == "" || one.First && one.Role == stream.RoleCapitol {
+	for _, one := range r.rows {
+		if one.own || one.First && one.Role == stream.RoleCapitol {
 			heads[one.Position.Epoch] = max(heads[one.Position.Epoch], one.Position.Seq)
 		}
 	}

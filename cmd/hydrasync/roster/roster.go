@@ -34,6 +34,7 @@ type key struct{ teller, id string }
 type row struct {
 	stream.Report
 	about
+	own  bool    // this machine's
 	by   *Teller // while he is connected
 	mark uint64
 }
@@ -61,15 +62,30 @@ func (r *Roster) Own(rep stream.Report, tree string) {
 	if old != nil && old.Report == rep {
 		return
 	}
-	r.setLocked(k, &row{Report: rep, about: about{First: true, Tree: tree}})
+	r.setLocked(k, &row{Report: rep, own: true, about: about{First: true, Tree: tree}})
 	r.changedLocked(k, false)
 }
 
-// Drop forgets a place of this machine.
+// Fail notes that a place of this machine does not run, and why.
+func (r *Roster) Fail(id string, why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := key{id: id}
+	if one := r.rows[k]; one != nil {
+		one.State, one.Why, one.Since, one.Percent = "does not run", why.Error(), r.now(), 0
+		r.changedLocked(k, false)
+	}
+}
+
+// Drop forgets a place of this machine. Who is told of it is told that it is no more.
 func (r *Roster) Drop(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.setLocked(key{id: id}, nil)
+	k := key{id: id}
+	if one := r.rows[k]; one != nil {
+		one.loseLocked(r)
+		r.changedLocked(k, false)
+	}
 }
 
 // changedLocked has a row told upward, and kept.
@@ -129,7 +145,7 @@ func (r *Roster) since(mark uint64, place string) (news []stream.Report, now uin
 	slices.SortFunc(found, func(a, b *row) int { return cmp.Compare(a.mark, b.mark) })
 	for _, one := range found {
 		rep := one.Report
-		if one.by == nil && one.Lost == stream.Here { // this machine's own
+		if one.own {
 			rep.Name = ""
 		}
 		news = append(news, rep)

@@ -217,6 +217,29 @@ func TestWhoDoesNotReportIsListedAllTheSame(t *testing.T) {
 	}
 }
 
+// A place that fails says so, and one that is no more is not shown; upward both are told.
+func TestOwnPlacesFailAndGo(t *testing.T) {
+	r := New()
+	mine := stream.Report{ID: place, Who: stream.Who{Name: "relay", Role: stream.RoleRelay}, Situation: stream.Situation{State: "in step"}}
+	r.Own(mine, "site")
+	r.Fail(place, errors.New("no disk"))
+	r.Fail("nobody", errors.New("no disk"))
+	news, mark, _ := r.since(0, place)
+	if n := r.find(t, place); n.State != "does not run" || n.Why != "no disk" || len(news) != 1 || news[0].Why != "no disk" || news[0].Name != "" {
+		t.Errorf("got %+v, told %+v", n, news)
+	}
+	r.Drop(place)
+	r.Drop("nobody")
+	news, mark, _ = r.since(mark, place)
+	if len(r.Nodes()) != 0 || len(news) != 1 || news[0].Lost == stream.Here || news[0].Name != "" {
+		t.Errorf("got %+v, told %+v", r.Nodes(), news)
+	}
+	r.Own(mine, "site")
+	if news, _, _ = r.since(mark, place); len(r.Nodes()) != 1 || len(news) != 1 || news[0].Lost != stream.Here {
+		t.Errorf("again: got %+v, told %+v", r.Nodes(), news)
+	}
+}
+
 // What is known goes up once, then what is new, not oftener than every step; at rest nothing.
 func TestUpwardGoesWhatIsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -390,7 +413,24 @@ func TestAMachineTellsARegistry(t *testing.T) {
 	if n := r.find(t, "L"); n.Parent != "M" || len(r.Nodes()) != 2 {
 		t.Errorf("got %+v", r.Nodes())
 	}
+	// One that it has no more is no more here.
+	m.Told(stream.Report{ID: "N", Who: stream.Who{Role: stream.RoleCity}})
+	r.find(t, "N")
+	m.Told(stream.Report{ID: "N", Who: stream.Who{Role: stream.RoleCity}, Lost: stream.Unreachable, LostSince: time.Now()})
+	m.Told(stream.Report{ID: "O", Who: stream.Who{Role: stream.RoleCity}, Lost: stream.Unreachable, LostSince: time.Now()})
+	if nodes := r.Nodes(); len(nodes) != 2 || !r.unkept[key{"machine mill", "N"}] {
+		t.Errorf("got %+v", nodes)
+	}
+	capitol := visit("capitol", "C")
+	r.Came(capitol)
+	r.Reported(capitol, beneath("M", "C", "by another name"))
 	m.Leave()
+	later := beneath("M", "C", "by another name")
+	later.Lost, later.LostSince = stream.Unreachable, time.Now().Add(lostTogether/2)
+	r.Reported(capitol, later)
+	if n := r.find(t, "M"); n.Name != "mill" || n.Lost != stream.Unreachable {
+		t.Errorf("lost for both: got %+v", n)
+	}
 	if n := r.find(t, "M"); n.Lost != stream.Unreachable {
 		t.Errorf("got %+v", n)
 	}

@@ -62,6 +62,13 @@ func (t *Teller) Told(rep stream.Report) {
 	case !first && old != nil && old.by != nil && old.by != t && (old.First || rep.Lost != stream.Here):
 		return // somebody else of that name is nearer to it
 	}
+	if first && rep.Lost != stream.Here { // it is no more
+		if old != nil {
+			r.setLocked(key{t.name, rep.ID}, nil)
+			r.unkept[key{t.name, rep.ID}] = true
+		}
+		return
+	}
 	t.putLocked(rep, first, old == nil || old.Lost != rep.Lost || old.by != t)
 }
 
@@ -100,7 +107,7 @@ func (r *Roster) forgetLocked(kind func(key, *row) bool) bool {
 	var oldest *row
 	var at key
 	for k, one := range r.rows {
-		if one.Lost != stream.Here && kind(k, one) && (oldest == nil || one.LostSince.Before(oldest.LostSince)) {
+		if one.Lost != stream.Here && !one.own && kind(k, one) && (oldest == nil || one.LostSince.Before(oldest.LostSince)) {
 			at, oldest = k, one
 		}
 	}
