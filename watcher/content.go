@@ -31,6 +31,7 @@ type content struct {
 	partly bool           // the old part was believed by its last block: read it all some day
 	idle   bool           // nobody had it open for writing
 	held   bool           // somebody had, and may store into a mapping with no times to tell of it
+	asked  int64          // see still
 	bytes  []byte         // the bytes themselves, if they are few and wanted ...
 	from   int64          // ... from here to the end
 
@@ -114,7 +115,8 @@ func (r *reader) read(ctx context.Context, job reading) (*content, error) {
 // after the other, and the times have moved before the first of them.
 func (r *reader) agree(ctx context.Context, fd int, c *content) error {
 	h, at := sha256.New(), int64(0)
-	if err := r.feed(ctx, fd, h, &at, c.size); err != nil {
+	c.asked = 0
+	if err := r.feed(ctx, fd, c, h, &at, c.size); err != nil {
 		return err
 	}
 	if journal.Digest(h.Sum(nil)) != c.digest {
@@ -128,6 +130,23 @@ func waitFor(who writers) error {
 		return errWritten
 	}
 	return errUnsure
+}
+
+// stillEvery bytes of a large file are read before it is asked whether to read on.
+const stillEvery = 32 << 20
+
+// still says, now and then, that a file which is being read has done nothing but grow: what
+// is written in place all the time would be read to its end for nothing.
+func (c *content) still(fd int, at int64) error {
+	if at < c.asked+stillEvery {
+		return nil
+	}
+	c.asked = at
+	now, err := statAt(fd, "")
+	if err == nil && now != c.st && (now.ident != c.st.ident || now.size <= c.size) {
+		err = errChanged
+	}
+	return err
 }
 
 // settle takes the hash only if the file stayed as it was. A file that only
@@ -189,12 +208,12 @@ func (r *reader) hash(ctx context.Context, fd int, c *content, job *reading, app
 		return r.hashTail(fd, c, h, at)
 	}
 	if mark := oldSize(job.row); !appended && mark >= 0 && mark <= c.size {
-		if err := r.feed(ctx, fd, h, &at, mark); err != nil {
+		if err := r.feed(ctx, fd, c, h, &at, mark); err != nil {
 			return err
 		}
 		c.grown = journal.Digest(h.Sum(nil)) == job.row.Node.Body.Digest
 	}
-	if err := r.feed(ctx, fd, h, &at, c.size); err != nil {
+	if err := r.feed(ctx, fd, c, h, &at, c.size); err != nil {
 		return err
 	}
 	return c.seal(fd, h)
@@ -249,11 +268,11 @@ func (r *reader) hashSmall(fd int, c *content, job *reading) error {
 }
 
 // feed hashes the file's bytes from *at to end.
-func (r *reader) feed(ctx context.Context, fd int, h hash.Hash, at *int64, end int64) error {
+func (r *reader) feed(ctx context.Context, fd int, c *content, h hash.Hash, at *int64, end int64) error {
 	buf := r.bufs.Get().(*[readBlock]byte)
 	defer r.bufs.Put(buf)
 	for *at < end {
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(ctx.Err(), c.still(fd, *at)); err != nil {
 			return err
 		}
 		n, err := preadFull(fd, buf[:min(int64(len(buf)), end-*at)], *at)

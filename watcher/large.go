@@ -136,7 +136,7 @@ func (l *large) resume(old *chunk.Record, same int64, job *reading) {
 // feed reads on to end, cuts, and has the hash done beside.
 func (l *large) feed(ctx context.Context, side *chunk.Beside, end int64) error {
 	for at := min(l.at, l.from); at < end; {
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(ctx.Err(), l.c.still(l.fd, at)); err != nil {
 			return err
 		}
 		block := side.Block()

@@ -125,8 +125,20 @@ func TestALogThatIsBeingWrittenIsReadAgainSoon(t *testing.T) {
 		"a log, any size": {1 << 30, true, blink},
 	} {
 		s := sight{item: item{mark: mark{grows: row.grows}}, st: stat{size: row.size}}
-		if m := p.torn(s.mark, after(0), s.cheap()); m.due != after(0).Add(row.most) {
+		if m := p.torn(s.mark, after(0), s.cheap(), 0); m.due != after(0).Add(row.most) {
 			t.Errorf("%s is read again after %v, want %v", name, m.due.Sub(after(0)), row.most)
+		}
+	}
+}
+
+func TestALargeFileThatAlwaysChangesIsNotReadAllTheTime(t *testing.T) {
+	p := patience{20 * time.Millisecond, time.Second}
+	var m mark
+	const took = 10 * time.Second
+	for try := range 20 {
+		m = p.torn(m, after(0), false, took)
+		if pause, want := m.due.Sub(after(0)), took*time.Duration(min(try+1, 4)); pause != want {
+			t.Errorf("after reading %d it rests for %v, want %v", try+1, pause, want)
 		}
 	}
 }

@@ -14,6 +14,7 @@ const (
 	probeShare  = 4                      // ... up to this part of the quiet window
 	appendPause = 13 * time.Millisecond  // a growing log is looked at so often at most: each time costs a flush
 	blink       = 2 * time.Millisecond   // events of one burst of renames arrive within it, and the rename after a close
+	tornShare   = 4                     // a large file that always changes is read for this part of the time, and one more
 	busyPause   = 50 * time.Millisecond  // a file that changes while it is read, per try
 )
 
@@ -68,13 +69,13 @@ func provisional(name string) bool {
 	return false
 }
 
-// torn puts off a file that changed while it was read. A write just began or
-// ended, so a small one is read again soon; but it may be written without end, so
-// the pauses grow, up to max-wait.
-func (p patience) torn(m mark, now time.Time, small bool) mark {
+// torn puts off a file that changed while it was read, for as long as that took. A write
+// just began or ended, so a small one is read again soon; but it may be written without end, so
+// the pauses grow: up to max-wait, or to a few times of what a reading takes.
+func (p patience) torn(m mark, now time.Time, small bool, took time.Duration) mark {
 	m.tears++
 	m.held = true
-	pause := min(busyPause*time.Duration(m.tears), p.max)
+	pause := max(min(busyPause*time.Duration(m.tears), p.max), took*time.Duration(min(m.tears, tornShare)))
 	if small {
 		pause = min(pause, blink<<min(m.tears-1, 10))
 	}

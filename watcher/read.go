@@ -199,7 +199,7 @@ func (l *look) judge(s *sight, err error) {
 		if s.tears >= tornTries {
 			l.problems.add(s.path, "read", errBusy)
 		}
-		l.wait(s, l.patience.torn(s.mark, now, s.cheap()))
+		l.wait(s, l.patience.torn(s.mark, now, s.cheap(), 0))
 	case errors.Is(err, context.Canceled):
 		s.read, s.putOff = nil, true
 	default:

@@ -92,6 +92,29 @@ func TestW17AFileThatChangesWhileItIsReadIsNotBelieved(t *testing.T) {
 	}
 }
 
+// A long reading asks now and then whether it is worth going on.
+func TestWhatIsWrittenInPlaceIsNotReadToItsEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	must(t, os.WriteFile(path, []byte("abc"), 0o644))
+	fd, err := unix.Open(path, unix.O_RDONLY, 0)
+	must(t, err)
+	defer unix.Close(fd)
+	st, err := statAt(fd, "")
+	must(t, err)
+	writeAt(t, path, "more", 3)
+	c := content{st: st, size: st.size}
+	if err := c.still(fd, stillEvery); err != nil {
+		t.Errorf("it only grew: %v", err)
+	}
+	c = content{st: st, size: st.size + 4}
+	if err := c.still(fd, stillEvery-1); err != nil {
+		t.Errorf("it is too early to ask: %v", err)
+	}
+	if err := c.still(fd, stillEvery); !errors.Is(err, errChanged) {
+		t.Errorf("it has the size that was asked for, and other bytes: %v", err)
+	}
+}
+
 func TestW18AFileReplacedWhileItIsReadIsReadToItsEnd(t *testing.T) {
 	c, err := readWhile(t, nil, func(path string) {
 		must(t, os.WriteFile(path+".new", bytes.Repeat([]byte("b"), 2*midwaySize), 0o644))

@@ -271,8 +271,8 @@ func (w *walker) pass(ctx context.Context) error {
 
 // readAhead reads one large file for a look.
 func (s *session) readAhead(ctx context.Context, t task) error {
-	job := *t.read
-	job.ripe = s.patience.ripe(&t.mark, time.Now())
+	job, began := *t.read, time.Now()
+	job.ripe = s.patience.ripe(&t.mark, began)
 	c, err := s.reader.read(ctx, job)
 	now := time.Now()
 	switch {
@@ -285,7 +285,7 @@ func (s *session) readAhead(ctx context.Context, t task) error {
 	case errors.Is(err, errUnsure):
 		s.dirty.later(s.patience.unknown(t.mark, now))
 	default:
-		s.dirty.later(s.patience.torn(t.mark, now, false))
+		s.dirty.later(s.patience.torn(t.mark, now, false, now.Sub(began)))
 	}
 	return nil
 }
