@@ -114,6 +114,7 @@ func (l *look) explained(s *sight) bool {
 
 // readLater hands a large file to the walkers; their finding comes back as an item.
 func (l *look) readLater(s *sight) {
+	l.busy(s, max(s.tears, l.walks.tears(errand{s.path, s.whole})))
 	job := &reading{path: s.path, st: s.st, row: s.node, whole: s.whole}
 	l.tasks = append(l.tasks, task{path: s.path, read: job, mark: s.mark})
 	s.read, s.putOff, s.waits = nil, true, true
@@ -196,15 +197,20 @@ func (l *look) judge(s *sight, err error) {
 	case errors.Is(err, errLong):
 		l.readLater(s)
 	case errors.Is(err, errChanged), missing(err):
-		if s.tears >= tornTries {
-			l.problems.add(s.path, "read", errBusy)
-		}
+		l.busy(s, s.tears)
 		l.wait(s, l.patience.torn(s.mark, now, s.cheap(), 0))
 	case errors.Is(err, context.Canceled):
 		s.read, s.putOff = nil, true
 	default:
 		l.problems.add(s.path, "read", err)
 		s.read, s.putOff = nil, true
+	}
+}
+
+// busy lists a file that cannot be had because it changes all the time.
+func (l *look) busy(s *sight, tears int) {
+	if tears >= tornTries {
+		l.problems.add(s.path, "read", errBusy)
 	}
 }
 

@@ -190,3 +190,35 @@ func TestALargeLogIsToldWhileItGrows(t *testing.T) {
 	mustNot(t, errors.Join(err, f.Close()))
 	r.told("log", r.stored("log").Node.Body.Size+1)
 }
+
+// What is written in place all the time cannot be had, and the status says so.
+func TestALargeFileThatAlwaysChangesIsListedAsBusy(t *testing.T) {
+	r := newRig(t)
+	mustNot(t, os.WriteFile(r.path("db"), make([]byte, 32<<20), 0o644))
+	f, err := os.OpenFile(r.path("db"), os.O_WRONLY, 0)
+	mustNot(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		for at := int64(0); ctx.Err() == nil && err == nil; at = (at + 4096) % (32 << 20) {
+			_, err = f.WriteAt([]byte(time.Now().String()), at)
+			time.Sleep(50 * time.Microsecond)
+		}
+		done <- errors.Join(err, f.Close())
+	}()
+	r.start()
+	r.until("it is listed", func() string {
+		for _, p := range r.w.Status().Problems {
+			if p.Path == "db" {
+				return ""
+			}
+		}
+		return "not yet"
+	})
+	cancel()
+	mustNot(t, <-done)
+	r.settle()
+	if p := r.w.Status().Problems; len(p) > 0 {
+		t.Errorf("it rests, and is listed: %v", p)
+	}
+}

@@ -165,7 +165,7 @@ func (w *walks) push(tasks ...task) {
 			if w.ahead[t.job.errand] != nil {
 				continue
 			}
-			w.ahead[t.job.errand] = t.job
+			w.ahead[t.job.errand], t.job.tears = t.job, t.mark.tears
 		}
 		t.job.add(1)
 		w.stack = append(w.stack, t)
@@ -191,6 +191,16 @@ func (w *walks) hand(ctx context.Context, u unit) error {
 	default:
 	}
 	return nil
+}
+
+// tears is how often the file of an errand changed under readings before.
+func (w *walks) tears(e errand) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if j := w.ahead[e]; j != nil {
+		return j.tears
+	}
+	return 0
 }
 
 // ran ends an errand, unless another job is at it by now.
@@ -246,6 +256,7 @@ func (w *walks) start(j *job, path string, sc scope) *job {
 type job struct {
 	first   bool // the session's first walk of the whole tree
 	errand  errand
+	tears   int // of the mark that it is run for
 	began   time.Time
 	done    chan struct{}
 	mu      sync.Mutex
