@@ -14,7 +14,7 @@ const (
 	probeShare  = 4                      // ... up to this part of the quiet window
 	appendPause = 13 * time.Millisecond  // a growing log is looked at so often at most: each time costs a flush
 	blink       = 2 * time.Millisecond   // events of one burst of renames arrive within it, and the rename after a close
-	tornShare   = 4                     // a large file that always changes is read for this part of the time, and one more
+	tornShare   = 4                      // a large file that always changes is read for this part of the time, and one more
 	busyPause   = 50 * time.Millisecond  // a file that changes while it is read, per try
 )
 

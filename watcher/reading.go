@@ -53,3 +53,35 @@ func oldSize(row *journal.Stored) int64 {
 	}
 	return row.Node.Body.Size
 }
+
+// stillEvery bytes of a large file are read before it is asked whether to read on.
+const stillEvery = 32 << 20
+
+// still says, now and then, that a file which is being read has done nothing but grow: what
+// is written in place all the time would be read to its end for nothing.
+func (c *content) still(fd int, at int64) error {
+	if at < c.asked+stillEvery {
+		return nil
+	}
+	c.asked = at
+	now, err := statAt(fd, "")
+	if err == nil && now != c.st && (now.ident != c.st.ident || now.size <= c.size) {
+		err = errChanged
+	}
+	return err
+}
+
+// settle takes the hash only if the file stayed as it was. A file that only
+// grew meanwhile is taken as it was before.
+func settle(fd int, c *content) error {
+	after, err := statAt(fd, "")
+	switch {
+	case err != nil:
+		return err
+	case after == c.st:
+		return nil
+	case after.ident == c.st.ident && after.size > c.size && (c.grown || !c.idle):
+		return nil
+	}
+	return errChanged
+}
