@@ -27,6 +27,7 @@ type network struct {
 	gone  map[string]bool
 	cut   map[*machine]bool
 	dead  map[*machine]bool
+	tries int
 }
 
 // source is a tree and its capitol.
@@ -162,15 +163,13 @@ func (n *network) tellPlan(more ...string) {
 func (n *network) mayNot() {
 	n.t.Helper()
 	c := n.cities[n.rng.IntN(len(n.cities))]
-	count := func() int {
-		return strings.Count(n.registry.process.Printed(), "is beneath none of this machine's roots")
-	}
-	before := count()
-	from := n.sources[0].capitol.url("t")
-	n.tellPlan(highway(filepath.Join(n.outside, "deep"), []string{from}, fmt.Sprintf("city = %q", c.name)),
+	n.tries++ // another place each time: what is told twice between two looks is heard once
+	to, from := filepath.Join(n.outside, "deep", fmt.Sprint(n.tries)), n.sources[0].capitol.url("t")
+	n.tellPlan(highway(to, []string{from}, fmt.Sprintf("city = %q", c.name)),
 		highway(n.narrow.home("all"), []string{from}, fmt.Sprintf("city = %q", n.narrow.name)))
 	n.until("the refusal of "+c.name, func() string {
-		if n.cut[c] || n.dead[c] || n.cut[n.registry] || n.dead[n.registry] || count() > before {
+		heard := strings.Contains(n.registry.process.Printed(), fmt.Sprintf(`%s\" is beneath none of this machine's roots`, to))
+		if n.cut[c] || n.dead[c] || n.cut[n.registry] || n.dead[n.registry] || heard {
 			return ""
 		}
 		return "the registry has not heard of it"
