@@ -388,3 +388,32 @@ func (m movedOnBut) Fetch(ctx context.Context, n journal.Node, off, length int64
 	}
 	return m.slow.Fetch(ctx, n, off, length, w)
 }
+
+// What a comparison left is kept for a file that never comes; the next that wants the place
+// does not take over what goes in the same set.
+func TestWhatGoesIsNotTakenOver(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newCapitol()
+	d := c.dir(journal.Root, "d")
+	old := c.dir(d, "a")
+	mustApply(t, a, c.set(), c)
+	c.inline = 0
+	c.remove(old)
+	f := c.file(d, "a", "moved on")
+	if err := a.Begin(t.Context(), applier.Renumber); err != nil {
+		t.Fatal(err)
+	}
+	lost := fetcher(func(context.Context, journal.Node, int64, int64, io.Writer) error { return movedOn{} })
+	c.tell()
+	mustApply(t, a, c.full(), lost)
+	c.remove(f)
+	c.dir(d, "a")
+	set := c.set()
+	mustApply(t, a, set, c)
+	if a.Confirmed() != set.Position {
+		t.Error("something is still late")
+	}
+	a.Settle()
+	c.equal(t, dir)
+	healthy(t, a, dir)
+}

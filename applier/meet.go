@@ -157,7 +157,7 @@ func (r *round) adopt(t *task) error {
 	switch {
 	case err != nil:
 		return err
-	case id > 0 && id != t.id():
+	case id > 0 && id != t.id(), r.byID[id] != nil && r.byID[id].gone:
 		return nil // one of ours that is about to move or go
 	case id < 0:
 		stale, ok, err := row(r.ctx, r.journal, id)
