@@ -13,7 +13,8 @@ import (
 // bytes are there. A tail that fits into one piece is checked before it is
 // written. If we crash before the journal is written, the row still has the old
 // size: the next try reads what is there, finds the old bytes whole, and goes on behind
-// what came after them, so that who follows the file never sees it shrink.
+// what came after them, so that who follows the file never sees it shrink. So it is when
+// the connection breaks.
 func (r *round) grow(ctx context.Context, t *task) (bool, error) {
 	o, n := t.old.Node.Body, t.node.Body
 	if !t.known || t.was != 0 || t.old.Node.Kind != journal.File || o.Generation != n.Generation || o.Size == 0 || o.Size >= n.Size {
@@ -41,7 +42,9 @@ func (r *round) grow(ctx context.Context, t *task) (bool, error) {
 	w.take(h.hash, h.at)
 	defer w.end()
 	if err := r.appendTail(ctx, t, w); err != nil {
-		f.Truncate(o.Size)
+		if pathOnly(err) { // else the same bytes come again, after those that are here
+			f.Truncate(o.Size)
+		}
 		if err == errDigest {
 			return false, nil // not our bytes plus a tail: all of it, then
 		}

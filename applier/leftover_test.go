@@ -126,3 +126,34 @@ func remains(root string) (names []string) {
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return name == applier.StateName })
 }
+
+// TestATailWhoseConnectionBreaksStays: who follows the file has read what came of it, and
+// reads on behind that.
+func TestATailWhoseConnectionBreaksStays(t *testing.T) {
+	dir := t.TempDir()
+	a, c := city(t, dir), newCapitol()
+	c.inline = 0
+	old := strings.Repeat("a line of a log\n", 10_000)
+	log := c.file(journal.Root, "log", old)
+	mustApply(t, a, c.set(), c)
+	tail := strings.Repeat("another line\n", 200_000)
+	c.grow(log, tail)
+	set := c.set()
+	cut := fetcher(func(ctx context.Context, n journal.Node, off, length int64, w io.Writer) error {
+		return errors.Join(c.Fetch(ctx, n, off, length/2, w), errCut)
+	})
+	if err := a.Apply(t.Context(), set, cut); !errors.Is(err, errCut) {
+		t.Fatalf("Apply said %v", err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "log"))
+	if err != nil || len(got) < len(old)+len(tail)/3 || !strings.HasPrefix(old+tail, string(got)) {
+		t.Errorf("the file has %d bytes, %d before: %v", len(got), len(old), err)
+	}
+	before, ino := c.fetched.Load(), inode(t, filepath.Join(dir, "log"))
+	mustApply(t, a, set, c)
+	c.equal(t, dir)
+	if more, now := c.fetched.Load()-before, inode(t, filepath.Join(dir, "log")); more != int64(len(old)+len(tail)-len(got)) || now != ino {
+		t.Errorf("%d bytes came, want the %d that were missing; inode %d, was %d", more, len(old)+len(tail)-len(got), now, ino)
+	}
+	healthy(t, a, dir)
+}
