@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hydrasync/hydrasync/applier/beneath"
 	"github.com/hydrasync/hydrasync/journal"
 )
 
@@ -123,10 +124,12 @@ func (a *Applier) Begin(ctx context.Context, how Begins) error {
 	a.named = named{}
 	a.hauls.reset()
 	a.pledge, a.overflow = pledge{}, false
-	if err := a.recover(ctx); err != nil {
+	err := a.recover(ctx)
+	if disk := (*beneath.Error)(nil); errors.As(err, &disk) {
 		return whole(err)
 	}
-	var err error
+	a.report("recover", err) // the comparison that follows asks nothing of these rows
+	err = nil
 	switch how {
 	case Resume:
 		a.pledge.kept = a.journal.Position()
