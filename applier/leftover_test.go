@@ -81,7 +81,9 @@ func TestAnErrorAtAnyCallLeavesNothingBehind(t *testing.T) {
 	for _, trash := range []string{"on", "off"} {
 		for _, no := range []syscall.Errno{syscall.EIO, syscall.EACCES, syscall.ENOSPC} {
 			t.Run(trash+" "+no.Error(), func(t *testing.T) {
-				for n := int64(1); leavesNothing(t, withTrash(trash), no, n); n++ {
+				for _, scene := range []func(*testing.T, string) (*capitol, applier.Set){scenario, movedAndRewritten} {
+					for n := int64(1); leavesNothing(t, scene, withTrash(trash), no, n); n++ {
+					}
 				}
 			})
 		}
@@ -89,10 +91,10 @@ func TestAnErrorAtAnyCallLeavesNothingBehind(t *testing.T) {
 }
 
 // leavesNothing fails the n-th call of a set, and says whether there was one.
-func leavesNothing(t *testing.T, trash func(*applier.Config), no syscall.Errno, n int64) bool {
+func leavesNothing(t *testing.T, scene func(*testing.T, string) (*capitol, applier.Set), trash func(*applier.Config), no syscall.Errno, n int64) bool {
 	dir := quick(t)
 	defer os.RemoveAll(dir)
-	c, set := scenario(t, dir)
+	c, set := scene(t, dir)
 	calls := &counter{err: no}
 	a := city(t, dir, trash, func(cfg *applier.Config) { cfg.Calls = calls })
 	defer a.Close()
