@@ -162,6 +162,25 @@ func TestALieAboutTheSizeIsBounded(t *testing.T) {
 	r.refused(t, c, s, "max_paths")
 }
 
+// What is on its way counts, although no row does so yet.
+func TestAQuotaCountsWhatIsOnItsWay(t *testing.T) {
+	r, s := begin(t, quick(t), within(applier.Quota{Bytes: 1000}), impatient), newSlow()
+	s.inline = 0
+	s.file(0, "late", strings.Repeat("l", 600))
+	first := s.set()
+	r.must(t, first, s)
+	if r.Confirmed() == first.Position {
+		t.Fatal("nothing is late")
+	}
+	s.inline = 4096
+	s.file(0, "f", strings.Repeat("f", 600))
+	r.refused(t, s.capitol, s.set(), "max_bytes")
+	s.complete(t, r.Applier, first.Position)
+	if len(r.disk.Tree()["late"].Content) != 600 {
+		t.Errorf("%v", r.disk.Tree())
+	}
+}
+
 func floor(f applier.Floor) func(*applier.Config) {
 	return func(c *applier.Config) { c.MinFree, c.Trash = f, -1 }
 }
@@ -284,6 +303,15 @@ func TestMuchThatLacksRoom(t *testing.T) {
 		t.Errorf("Overflowed said %v", err)
 	}
 	r.disk.Size = 0
+	eventually(t, "what is kept in mind", func() bool {
+		if err := r.Complete(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		return r.Short() == nil
+	})
+	if r.Confirmed() != before {
+		t.Error("what is not kept in mind is confirmed")
+	}
 	if err := r.Begin(t.Context(), applier.Resume); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package stream_test
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -64,7 +65,37 @@ func TestCitiesAreBroughtUpToDateOneAfterTheOther(t *testing.T) {
 	c.await("nobody to wait", func() bool { return c.inLine() == 0 && !next.client.State().InLine })
 }
 
-func TestWhoIsCutOrStandsStillGivesUpItsTurn(t *testing.T) {
+func TestWhoIsCutGivesUpItsTurn(t *testing.T) {
+	c := newCapitol(t, func(cfg *stream.ServerConfig) { cfg.Turns, cfg.TurnStall = 1, time.Hour })
+	c.write("f", []byte("some"))
+	slow, begun, goOn := slowCity(t, c.url)
+	var mu sync.Mutex
+	var all []net.Conn
+	slow.connectTo(c.url, func(cfg *stream.ClientConfig) {
+		cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, conn)
+			return conn, err
+		}
+	})
+	slow.run()
+	<-begun
+	next := newCity(t, c.url)
+	next.run()
+	c.await("the second to wait", func() bool { return c.inLine() == 1 })
+	mu.Lock()
+	for _, conn := range all {
+		conn.Close()
+	}
+	mu.Unlock()
+	next.inStep(c)
+	close(goOn)
+	slow.inStep(c)
+}
+
+func TestWhoStandsStillGivesUpItsTurn(t *testing.T) {
 	c := newCapitol(t, func(cfg *stream.ServerConfig) { cfg.Turns, cfg.TurnStall = 1, 100*time.Millisecond })
 	c.write("f", []byte("some"))
 	slow, begun, goOn := slowCity(t, c.url)

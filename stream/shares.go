@@ -12,18 +12,20 @@ import (
 )
 
 // shares divides what may be sent in a second among the connections that have
-// something to send: each gets as much as any other, and what one does not take is
+// something to send: each gets as many bytes as any other, and what one does not take is
 // the others'. It is start-time fair queueing: the next piece is that of the
 // connection that has had least, and who had nothing to send for a while has not saved up.
+// Who is next is chosen when the limit has been paid for the piece before: by then its
+// connection is back in line.
 //
 //	writer ──wait──▶ line, by what each has had ──limit──▶ socket
 type shares struct {
 	limit *rate.Limiter // of all together
 
-	mu      sync.Mutex
-	line    line
-	serving bool  // somebody is waiting for the limit, or about to
-	now     int64 // the start of the piece that was let through last
+	mu     sync.Mutex
+	line   line
+	paying bool  // for the piece that was let through last
+	now    int64 // its start
 }
 
 // flow is one connection's account.
@@ -32,13 +34,14 @@ type flow struct{ finish int64 }
 // piece is what waits: so many bytes of a connection.
 type piece struct {
 	start int64
-	turn  chan struct{} // closed when it is the next
+	size  int
+	turn  chan struct{} // closed when it may go
 	at    int           // in the line; -1: not any more
 }
 
 // sharePiece is let through at once: little enough that many connections on a
-// slow link all move.
-const sharePiece = 16 << 10
+// slow link all move, enough for a record of TLS.
+const sharePiece = 20 << 10
 
 // wait until the connection may send n bytes.
 func (s *shares) wait(ctx context.Context, f *flow, n int) error {
@@ -48,50 +51,51 @@ func (s *shares) wait(ctx context.Context, f *flow, n int) error {
 	p := s.enter(f, n)
 	select {
 	case <-p.turn:
+		return nil
 	case <-ctx.Done():
 		s.leave(p)
 		return ctx.Err()
 	}
-	err := s.limit.WaitN(ctx, n)
-	s.next()
-	return err
 }
 
 func (s *shares) enter(f *flow, n int) *piece {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := &piece{start: max(s.now, f.finish), turn: make(chan struct{})}
+	p := &piece{start: max(s.now, f.finish), size: n, turn: make(chan struct{})}
 	f.finish = p.start + int64(n)
 	heap.Push(&s.line, p)
-	if !s.serving {
-		s.serving = true
+	if !s.paying {
 		s.callLocked()
 	}
 	return p
 }
 
-// leave is for who gives up: the turn that it may have got goes to the next.
 func (s *shares) leave(p *piece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p.at >= 0 {
 		heap.Remove(&s.line, p.at)
-		return
 	}
-	s.callLocked()
 }
 
-func (s *shares) next() {
+// paid lets the next go.
+func (s *shares) paid() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.callLocked()
 }
 
+// callLocked lets pieces go until one is to be paid for.
 func (s *shares) callLocked() {
-	if s.serving = len(s.line) > 0; s.serving {
+	for s.paying = false; len(s.line) > 0 && !s.paying; {
 		p := heap.Pop(&s.line).(*piece)
 		s.now = p.start
 		close(p.turn)
+		price := s.limit.ReserveN(time.Now(), p.size)
+		if delay := price.Delay(); price.OK() && delay > 0 {
+			s.paying = true
+			time.AfterFunc(delay, s.paid)
+		}
 	}
 }
 

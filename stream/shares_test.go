@@ -14,11 +14,15 @@ import (
 
 // sender sends as fast as it gets its share, and takes so long for each piece itself.
 func sender(ctx context.Context, s *shares, each time.Duration) *atomic.Int64 {
+	return senderOf(ctx, s, sharePiece, each)
+}
+
+func senderOf(ctx context.Context, s *shares, piece int, each time.Duration) *atomic.Int64 {
 	sent := new(atomic.Int64)
 	go func() {
 		var f flow
-		for s.wait(ctx, &f, sharePiece) == nil {
-			sent.Add(sharePiece)
+		for s.wait(ctx, &f, piece) == nil {
+			sent.Add(int64(piece))
 			select {
 			case <-time.After(each):
 			case <-ctx.Done():
@@ -61,6 +65,20 @@ func TestConnectionsShareALimit(t *testing.T) {
 		time.Sleep(time.Second)
 		if a, b := first.Load(), third.Load(); !near(a, 1<<19) || !near(b, 1<<19) {
 			t.Errorf("with a new one: %d and %d bytes", a, b)
+		}
+	})
+}
+
+// Shares are of bytes, not of pieces.
+func TestSmallPiecesGetTheirShareToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := &shares{limit: rate.NewLimiter(1<<20, 64<<10)}
+		large, small := sender(ctx, s, 0), senderOf(ctx, s, sharePiece/8, 0)
+		time.Sleep(10 * time.Second)
+		if a, b := large.Load(), small.Load(); !near(a, 5<<20) || !near(b, 5<<20) {
+			t.Errorf("%d bytes in large pieces, %d in small ones", a, b)
 		}
 	})
 }

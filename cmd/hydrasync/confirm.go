@@ -45,6 +45,9 @@ func confirm(ctx context.Context, a *app, dir string, dryRun, asJSON bool) error
 		return err
 	}
 	if hold == nil {
+		if r, err := readReport(ctx, filepath.Join(at.path, applier.StateName)); err == nil && r.State == "held" {
+			return failed(r.Why, "%s is held by a limit, which nobody can confirm away", strconv.Quote(dir))
+		}
 		return failed("hydrasync status "+strconv.Quote(dir)+" says how it is", "nothing is held in %s", strconv.Quote(dir))
 	}
 	if !dryRun {

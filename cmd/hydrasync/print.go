@@ -37,6 +37,9 @@ func (r *report) print(w io.Writer) {
 	if r.Watch != nil {
 		printWatch(line, r.Watch)
 	}
+	if r.Limit != "" {
+		line("limit", "%s, to all cities together", r.Limit)
+	}
 	for _, c := range r.Cities {
 		line("city", "%s since %s, %s", c.Name, ago(c.Since), c.how())
 	}

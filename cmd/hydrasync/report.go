@@ -24,6 +24,7 @@ type report struct {
 	Why   string `json:"why,omitempty"`
 
 	Warnings []string `json:"warnings,omitempty"` // what is not protected
+	Limit    string   `json:"limit,omitempty"`    // of what all cities of a capitol get together, now
 
 	Epoch  string `json:"epoch"`
 	Seq    uint64 `json:"seq"`
@@ -106,7 +107,7 @@ func (s *source) report(ctx context.Context) (report, error) {
 		}
 	}
 	if s.door != nil {
-		r.Warnings = s.door.warnings()
+		r.Warnings, r.Limit = s.door.warnings(), s.door.conf.Limit.text(time.Now())
 	}
 	r.blame(r.fill(ctx, s.journal))
 	return r, nil

@@ -30,7 +30,7 @@ type Follower struct {
 
 	owed  owed
 	whole bool          // it was so when the connection began
-	pause time.Duration // of a hold that lasts
+	pause time.Duration // of a hold that lasts: it grows until both ends are equal
 }
 
 // owed is since when a difference is explained by contents that moved on at the capitol.
@@ -138,7 +138,6 @@ func (w *work) Apply(ctx context.Context) (pos journal.Position, err error) {
 	if err := do(); err != nil {
 		return journal.Position{}, w.judge(ctx, err)
 	}
-	w.pause = 0
 	if along > 0 {
 		w.Sight.Fetched(along)
 	}
@@ -152,7 +151,7 @@ func (f *Follower) Heartbeat(ctx context.Context, b stream.Beat) error {
 	own := f.Disk.Journal().Position()
 	f.Sight.Heard(b.Position, own)
 	if err := f.Disk.Overflowed(); err != nil {
-		return err
+		return f.judge(ctx, err)
 	}
 	if own.Epoch != b.Position.Epoch || own.Seq != b.Position.Seq {
 		return nil
@@ -173,6 +172,7 @@ func (f *Follower) Heartbeat(ctx context.Context, b stream.Beat) error {
 func (f *Follower) compare(ctx context.Context, b stream.Beat, sum journal.Digest) error {
 	if sum == b.Scope {
 		f.Disk.Settle()
+		f.pause = 0
 		f.Sight.Proven(b.Position, 0)
 		return nil
 	}
