@@ -31,7 +31,10 @@ func slowCity(t *testing.T, url string) (m *city, begun, goOn chan struct{}) {
 		if first {
 			first = false
 			close(begun)
-			<-goOn
+			select {
+			case <-goOn:
+			case <-t.Context().Done(): // the test has failed
+			}
 		}
 		return nil
 	}
