@@ -148,6 +148,7 @@ func TestABreakCostsNothingOfALogThatGrew(t *testing.T) {
 				<-a.Late() // nobody takes it
 			} else {
 				mustApply(t, a, c.set(), cutting{c, came})
+				eventually(t, "some has come", func() bool { return c.fetched.Load() == came })
 			}
 			if err := a.Begin(t.Context(), applier.Resume); err != nil {
 				t.Fatal(err)
