@@ -56,7 +56,17 @@ func (s *session) settle(ctx context.Context) error {
 	if err := s.echo(ctx); err != nil {
 		return err
 	}
-	for range 2 { // looks find directories to walk, walks put off names to look at
+	return s.calm(ctx)
+}
+
+// calmRounds is for directories in directories, each of which shows another inode than
+// before: a look sends a walk into it when it has had its window, and so on downwards. In a tree
+// that changes all the time the waiting has to end some day.
+const calmRounds = 100
+
+// calm waits until what is dirty now is looked at, and walked where it is a directory.
+func (s *session) calm(ctx context.Context) error {
+	for range calmRounds {
 		if err := s.waitFor(ctx, s.dirty.settled()); err != nil {
 			return err
 		}
@@ -64,6 +74,9 @@ func (s *session) settle(ctx context.Context) error {
 			if err := s.waitFor(ctx, j.done); err != nil {
 				return err
 			}
+		}
+		if s.dirty.quiet() && len(s.walks.under()) == 0 && s.dirty.quiet() { // a walk may have ended in between
+			return nil
 		}
 	}
 	return nil

@@ -108,6 +108,13 @@ func (d *dirty) next() (time.Time, bool) {
 	return due, ok
 }
 
+// quiet says that nothing is dirty, and that the looker has nothing in hand.
+func (d *dirty) quiet() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.s.marks) == 0 && d.asleep.Equal(forever)
+}
+
 // heard is when an event came last, and how many paths wait.
 func (d *dirty) heard() (last time.Time, waiting int) {
 	d.mu.Lock()

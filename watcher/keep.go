@@ -127,7 +127,13 @@ func (k *keeper) ending() <-chan struct{} {
 
 func (k *keeper) end(ctx context.Context) {
 	if k.settled == nil {
-		k.settled = k.dirty.settled()
+		calm := make(chan struct{})
+		k.settled = calm
+		go func() {
+			if k.calm(ctx) == nil {
+				close(calm)
+			}
+		}()
 		return
 	}
 	k.settled = nil

@@ -239,11 +239,12 @@ func (w *walks) done(j *job) {
 	}
 }
 
-// under lists the jobs that are under way.
+// under lists the jobs that are under way, but for readings of what changed under others
+// before: that may go on for ever.
 func (w *walks) under() []*job {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Collect(maps.Keys(w.jobs))
+	return slices.DeleteFunc(slices.Collect(maps.Keys(w.jobs)), func(j *job) bool { return j.tears > 0 })
 }
 
 // start begins a job and returns it.
